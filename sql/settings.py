@@ -1,0 +1,112 @@
+"""Settings: environment variables with the prefix KILOWATCH_, read once and typed."""
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+import msgspec
+from msgspec import Meta
+
+PREFIX = "KILOWATCH_"
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class SettingsError(Exception):
+    """A setting has a value that Kilowatch can't use; the message names it."""
+
+
+class Settings(msgspec.Struct, frozen=True, rename="upper", forbid_unknown_fields=True):
+    """All settings with their defaults; names in upper case are the environment's."""
+
+    database_url: str = ""  # empty: the embedded server under data_dir
+    data_dir: Path = Path("data")
+    ocpp_host: str = "127.0.0.1"
+    ocpp_port: Port = 9000
+    web_host: str = "127.0.0.1"
+    web_port: Port = 8050
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    unknown_stations: Literal["reject", "pending", "accept"] = "reject"
+    time_zone: str = "Europe/Stockholm"
+    language: Literal["sv", "en"] = "en"
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] = "SEK"
+    secret_key: str = ""  # empty: generated once and kept in data_dir/secret_key
+    public_url: str = ""
+    smtp_url: str = ""
+    tile_url: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+    tls_client_ca: str = ""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+
+HIDDEN = frozenset({"secret_key", "database_url", "smtp_url"})
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the typed settings.
+
+    Raises:
+        SettingsError: a value is wrong or a name is unknown; the message is one line.
+    """
+    given = {
+        name.removeprefix(PREFIX): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX)
+    }
+    settings = _convert(given)
+    if settings.time_zone not in available_timezones():
+        raise SettingsError(
+            f"{PREFIX}TIME_ZONE={settings.time_zone} is no time zone; expected e.g. Europe/Stockholm"
+        )
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise SettingsError(f"{PREFIX}TLS_CERT and {PREFIX}TLS_KEY go together: set both or none")
+    return settings
+
+
+def _convert(given: Mapping[str, str]) -> Settings:
+    try:
+        return msgspec.convert(given, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(_explain(str(error), given)) from None
+
+
+def _explain(message: str, given: Mapping[str, str]) -> str:
+    """msgspec says "Expected `int`, got `str` - at `$.OCPP_PORT`": turn it into our own line."""
+    if message.startswith("Object contains unknown field"):
+        return f"{PREFIX}{message.split('`')[1]} is no setting; see: python app.py settings"
+    expected, _, path = message.partition(" - at `$.")
+    name = path.rstrip("`")
+    return f"{PREFIX}{name}={given.get(name, '')}: {expected[0].lower()}{expected[1:]}"
+
+
+def origins(environment: Mapping[str, str]) -> dict[str, str]:
+    """Where each setting's value comes from: 'environment' or 'default'."""
+    return {
+        field: "environment" if PREFIX + field.upper() in environment else "default"
+        for field in Settings.__struct_fields__
+    }
+
+
+def secret_key(settings: Settings) -> str:
+    """The given secret key, or one that is generated at the first start and kept (mode 0600)."""
+    if settings.secret_key:
+        return settings.secret_key
+    path = settings.data_dir / "secret_key"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f"secret_key.{secrets.token_hex(4)}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_hex(32))
+        # link, not rename: of two first starts at once, one wins and both read the same key
+        try:
+            path.hardlink_to(fresh)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_text().strip()
