@@ -1,0 +1,5 @@
+"""The database: a server, a schema, named queries. The lowest layer; imports no other part."""
+
+
+class DatabaseError(Exception):
+    """The database cannot be used; the message is one line that says why and what to do."""
