@@ -3,42 +3,50 @@
 A query is called with a connection and its parameters by name:
 
     queries = load_queries("board")
-    rows = queries.evse_states(connection, site_id=7)              # psycopg.Connection
-    rows = await async_queries.evse_states(connection, site_id=7)  # psycopg.AsyncConnection
+    rows = queries.evse_states(connection, site_id=7)        # psycopg.Connection
+    queries = load_async_queries("board")
+    rows = await queries.evse_states(connection, site_id=7)  # psycopg.AsyncConnection
 
-The mark after the name says what comes back: none: all rows (a list when async, a generator
-otherwise), `^` one row or None, `$` one value, `!` the number of rows changed, `<!` what
-RETURNING gives. Rows have the form of the connection's row factory.
+The mark after a query's name says what comes back: no mark: a list of rows, `^`: one row or
+None, `$`: one value or None, `!`: the number of rows changed, `<!`: the row of RETURNING.
+A literal % is written %%. Rows have the shape of the connection's row factory.
 """
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
 import aiosql
+from aiosql.types import SQLOperationType
 
 FOLDER = Path(__file__).parent / "queries"
 
 
-class Queries(Protocol):
-    """The queries of one file as methods; `available_queries` names them."""
+class Queries:
+    """The queries of one file as methods."""
 
-    @property
-    def available_queries(self) -> list[str]: ...
+    def __init__(self, texts: dict[str, str], methods: dict[str, Callable[..., Any]]) -> None:
+        self.texts = texts  # name -> SQL with %(name)s parameters
+        self._methods = methods
 
-    def __getattr__(self, name: str) -> Any: ...
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        try:
+            return self._methods[name]
+        except KeyError:
+            raise AttributeError(f"no query is named {name}") from None
 
 
 @cache
 def load_queries(part: str) -> Queries:
     """The queries of sql/queries/<part>.sql for `psycopg.Connection`."""
-    return _load(part, "psycopg")
+    return _load(part, "psycopg", _list)
 
 
 @cache
 def load_async_queries(part: str) -> Queries:
     """The same for `psycopg.AsyncConnection`: every call is awaited."""
-    return _load(part, "apsycopg")
+    return _load(part, "apsycopg", _async_list)
 
 
 def parts() -> list[str]:
@@ -46,5 +54,28 @@ def parts() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.sql"))
 
 
-def _load(part: str, adapter: str) -> Queries:
-    return cast("Queries", aiosql.from_path(FOLDER / f"{part}.sql", adapter))
+def _load(part: str, adapter: str, as_list: Callable[[Any], Callable[..., Any]]) -> Queries:
+    found = aiosql.from_path(FOLDER / f"{part}.sql", adapter, mandatory_parameters=False)
+    names = [name for name in found.available_queries if not name.endswith("_cursor")]
+    queries = {name: getattr(found, name) for name in names}
+    methods = {
+        name: as_list(query) if query.operation == SQLOperationType.SELECT else query
+        for name, query in queries.items()
+    }
+    return Queries({name: query.sql for name, query in queries.items()}, methods)
+
+
+def _list(query: Callable[..., Any]) -> Callable[..., Any]:
+    """Fetch all at once: a half-read generator would keep the connection busy."""
+
+    def rows(connection: Any, **parameters: Any) -> list[Any]:
+        return list(query(connection, **parameters))
+
+    return rows
+
+
+def _async_list(query: Callable[..., Any]) -> Callable[..., Any]:
+    async def rows(connection: Any, **parameters: Any) -> list[Any]:
+        return [row async for row in query(connection, **parameters)]
+
+    return rows
