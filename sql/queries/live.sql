@@ -1,0 +1,59 @@
+-- What the live hub reads: current rows by key, everything at once, and what a notification names.
+
+-- name: evses_by_key
+-- The rows of the named evses, as staff see them now.
+SELECT evse_key, state, extract(epoch FROM state_since)::bigint AS state_since, power_w, energy_wh,
+    soc_pct, session_id, extract(epoch FROM started_at)::bigint AS started_at, id_token, error_code,
+    charging_state, is_online, extract(epoch FROM last_seen_at)::bigint AS last_seen_at
+FROM evse_state
+WHERE evse_key = ANY(:keys);
+
+-- name: evses
+-- The rows of all evses: the first picture, and the check that no notification was missed.
+SELECT evse_key, state, extract(epoch FROM state_since)::bigint AS state_since, power_w, energy_wh,
+    soc_pct, session_id, extract(epoch FROM started_at)::bigint AS started_at, id_token, error_code,
+    charging_state, is_online, extract(epoch FROM last_seen_at)::bigint AS last_seen_at
+FROM evse_state;
+
+-- name: network
+-- What changes seldom about each evse: its station, site and place on the map.
+SELECT e.evse_key, e.station_id, e.evse_id, e.public_code, e.max_power_w,
+    s.site_id, site.name, site.city, site.latitude, site.longitude
+FROM evse e
+JOIN station s USING (station_id)
+LEFT JOIN site USING (site_id)
+ORDER BY e.station_id, e.evse_id;
+
+-- name: open_incidents
+-- Open incidents with what they harm: evses and running sessions behind their alerts.
+SELECT i.incident_id, i.kind, i.severity, i.site_id, site.name AS site, i.owner,
+    extract(epoch FROM i.opened_at)::bigint AS opened_at, i.acknowledged_at IS NOT NULL AS acknowledged,
+    i.cause, i.next_step,
+    count(DISTINCT a.station_id) AS stations, count(DISTINCT e.evse_key) AS evses,
+    count(DISTINCT o.session_id) AS drivers,
+    min(a.station_id) AS station_id, count(DISTINCT a.alert_id) AS alerts
+FROM incident i
+LEFT JOIN site USING (site_id)
+LEFT JOIN alert a ON a.incident_id = i.incident_id AND a.resolved_at IS NULL
+LEFT JOIN evse e ON e.station_id = a.station_id AND (a.evse_id IS NULL OR e.evse_id = a.evse_id)
+LEFT JOIN session o ON o.evse_key = e.evse_key AND o.ended_at IS NULL
+WHERE i.resolved_at IS NULL
+GROUP BY i.incident_id, site.site_id
+ORDER BY array_position(ARRAY['critical', 'high', 'low'], i.severity), drivers DESC, evses DESC,
+    i.opened_at;
+
+-- name: command^
+-- One command as the page shows it.
+SELECT command_id, station_id, action, status, response, requested_by,
+    extract(epoch FROM requested_at) AS requested_at, extract(epoch FROM claimed_at) AS claimed_at,
+    extract(epoch FROM finished_at) AS finished_at, payload
+FROM command
+WHERE command_id = :command_id;
+
+-- name: today^
+-- Energy and sessions since midnight in the operator's time zone.
+SELECT
+    (SELECT coalesce(sum(energy_wh), 0)::bigint FROM energy_day
+        WHERE bucket >= date_trunc('day', now(), :time_zone)) AS energy_wh,
+    (SELECT count(*) FROM session
+        WHERE started_at >= date_trunc('day', now(), :time_zone)) AS sessions;
