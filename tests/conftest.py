@@ -1,0 +1,273 @@
+"""Fixtures of all tests. One PostgreSQL server serves every worker of a run.
+
+A test that wants a database takes `database`, the DSN of a migrated database of its own (a clone
+of a template, dropped afterwards). It runs on plain PostgreSQL and, when TEST_TIMESCALE_URL
+names a server that has TimescaleDB, once more there.
+"""
+
+import asyncio
+import os
+import queue
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from sql.database import AsyncConnection, Connection, async_connect, connect
+from sql.embedded import start_embedded, stop_embedded
+from sql.migrate import migrate
+
+TIME_ZONE = "Europe/Stockholm"
+FOLDER = "TEST_DATABASE_FOLDER"  # tells the workers where the run's server is
+TEMPLATE_LOCK = 1
+# Lost on a crash of the machine, as it may be; never used outside of tests.
+FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "shared_buffers": "256MB",
+    "autovacuum": "off",
+    "max_connections": "300",
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The first process of a run says where the server will be; it starts when first needed."""
+    if not hasattr(config, "workerinput"):
+        os.environ[FOLDER] = tempfile.mkdtemp(prefix="kilowatch-test-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The workers have ended: stop the server and leave nothing behind."""
+    if not hasattr(config, "workerinput") and FOLDER in os.environ:
+        folder = Path(os.environ.pop(FOLDER))
+        stop_embedded(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test of the database runs on every engine there is."""
+    if "engine" in metafunc.fixturenames:
+        metafunc.parametrize("engine", _engines(), scope="session")
+
+
+def _engines() -> list[str]:
+    return ["plain", "timescale"] if os.environ.get("TEST_TIMESCALE_URL") else ["plain"]
+
+
+@cache
+def server(engine: str) -> str:
+    """The DSN of the server's own database, for CREATE DATABASE."""
+    if engine == "timescale":
+        return os.environ["TEST_TIMESCALE_URL"]
+    return start_embedded(Path(os.environ[FOLDER]), FAST)
+
+
+@cache
+def template(engine: str) -> str:
+    """The name of the migrated database all others are cloned from; one worker makes it."""
+    name = f"template_{Path(os.environ[FOLDER]).name.replace('-', '_').lower()}"
+    with connect(server(engine)) as admin:
+        admin.execute("SELECT pg_advisory_lock(%s)", [TEMPLATE_LOCK])
+        found = admin.execute("SELECT FROM pg_database WHERE datname = %s", [name])
+        if found.fetchone() is None:
+            _make_template(admin, engine, name)
+    return name
+
+
+def _make_template(admin: Connection, engine: str, name: str) -> None:
+    _execute(admin, f"CREATE DATABASE {name}_unfinished")
+    migrate(dsn_of(server(engine), f"{name}_unfinished"), TIME_ZONE)
+    # nobody may be connected to a template, TimescaleDB's background workers included
+    _execute(admin, f"ALTER DATABASE {name}_unfinished ALLOW_CONNECTIONS false")
+    admin.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+        [f"{name}_unfinished"],
+    )
+    _execute(admin, f"ALTER DATABASE {name}_unfinished RENAME TO {name}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _drop_templates() -> Iterator[None]:
+    """A server that outlives the run keeps nothing of it (the embedded one goes as a whole)."""
+    yield
+    if "timescale" in _engines() and template.cache_info().currsize:
+        with connect(server("timescale")) as admin:
+            _execute(admin, f"DROP DATABASE IF EXISTS {template('timescale')}")
+
+
+def dsn_of(dsn: str, database: str) -> str:
+    """The same server, another database."""
+    return urlsplit(dsn)._replace(path=f"/{database}").geturl()
+
+
+def _execute(connection: Connection, statement: str) -> None:
+    connection.execute(statement.encode())
+
+
+@pytest.fixture
+def empty_database(engine: str) -> Iterator[str]:
+    """The DSN of a database of one's own without any relation."""
+    yield from _database(engine, "template0")
+
+
+@pytest.fixture
+def database(engine: str) -> Iterator[str]:
+    """The DSN of a migrated database of one's own."""
+    yield from _database(engine, template(engine))
+
+
+def _database(engine: str, source: str) -> Iterator[str]:
+    name = f"test_{secrets.token_hex(8)}"
+    with connect(server(engine)) as admin:
+        _execute(admin, f"CREATE DATABASE {name} TEMPLATE {source}")
+    yield dsn_of(server(engine), name)
+    with connect(server(engine)) as admin:
+        _execute(admin, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[Connection]:
+    """An autocommitting connection to `database`."""
+    with connect(database) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def async_connection(database: str) -> AsyncIterator[AsyncConnection]:
+    """An autocommitting asyncio connection to `database`."""
+    connection = await async_connect(database)
+    async with connection:
+        yield connection
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A data folder of one's own, with a short path; its server is stopped at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="kilowatch-data-"))
+    yield folder
+    stop_embedded(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+Eventually = Callable[..., tuple[Any, ...]]
+
+
+@pytest.fixture
+def eventually(database: str) -> Eventually:
+    """Wait until a query answers: `eventually("SELECT ..", [..], channel="command")`.
+
+    It asks once it listens and again at every notification on `channel`, and returns the first
+    row. Fails after `seconds`.
+    """
+
+    def wait(
+        query: str, parameters: Any = None, *, channel: str, seconds: float = 10
+    ) -> tuple[Any, ...]:
+        deadline = time.monotonic() + seconds
+        with connect(database) as connection:
+            _execute(connection, f"LISTEN {channel}")
+            while True:
+                row = connection.execute(query.encode(), parameters).fetchone()
+                if row is not None:
+                    return row
+                left = deadline - time.monotonic()
+                assert left > 0, f"no row within {seconds} s: {query}"
+                list(connection.notifies(timeout=left, stop_after=1))
+
+    return wait
+
+
+@pytest.fixture
+def async_eventually(eventually: Eventually) -> Callable[..., Any]:
+    """`await async_eventually(..)`: as `eventually`, while the test's own loop goes on."""
+
+    async def wait(*arguments: Any, **named: Any) -> tuple[Any, ...]:
+        return await asyncio.to_thread(eventually, *arguments, **named)
+
+    return wait
+
+
+class Program:
+    """A program under test whose output can be waited for."""
+
+    def __init__(self, command: list[str], environment: dict[str, str] | None = None) -> None:
+        self.lines: list[str] = []
+        self._arrived: queue.Queue[str | None] = queue.Queue()
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self._arrived.put(line.rstrip("\n"))
+        self._arrived.put(None)
+
+    def wait_for(self, text: str, seconds: float = 30) -> str:
+        """The next line that contains `text`; fails when the program ends without it."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                line = self._arrived.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                pytest.fail(f"no {text!r} within {seconds} s, but: {self.lines}")
+            if line is None:
+                pytest.fail(f"ended without {text!r}, but: {self.lines}")
+            self.lines.append(line)
+            if text in line:
+                return line
+
+    def end(self, seconds: float = 10) -> int:
+        """Ask it to end, insist after a while; the exit code."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._reader.join()
+        assert self.process.stdout
+        self.process.stdout.close()
+        return self.process.returncode
+
+
+@pytest.fixture
+def run_program() -> Iterator[Callable[..., Program]]:
+    """Start programs that end with the test: `run_program([..], {"NAME": "value"})`."""
+    programs: list[Program] = []
+
+    def run(command: list[str], environment: dict[str, str] | None = None) -> Program:
+        programs.append(Program(command, environment))
+        return programs[-1]
+
+    yield run
+    for program in programs:
+        program.end()
