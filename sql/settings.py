@@ -38,13 +38,18 @@ class Settings(msgspec.Struct, frozen=True, rename="upper", forbid_unknown_field
     tls_cert: str = ""
     tls_key: str = ""
     tls_client_ca: str = ""
+    stripe_api_key: str = ""
+    stripe_api_base: str = ""
+    stripe_webhook_secret: str = ""
 
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
 
 
-HIDDEN = frozenset({"secret_key", "database_url", "smtp_url"})
+HIDDEN = frozenset(
+    {"secret_key", "database_url", "smtp_url", "stripe_api_key", "stripe_webhook_secret"}
+)
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

@@ -25,11 +25,14 @@ CREATE TABLE session (
     power_w          real,
     soc_pct          real,
     charging_state   text,
+    state_at         timestamptz,
     first_reading_at timestamptz,
     last_reading_at  timestamptz,
     -- an implausible register waits for its successor: until then only the slow path may count
     candidate_wh     bigint,
     candidate_at     timestamptz,
+    -- what the evse could deliver when the session began: a recomputation must judge alike
+    limit_w          integer,
     stop_reason      text,
     stopped_by       text,
     flags            text[] NOT NULL DEFAULT '{}',

@@ -1,0 +1,1 @@
+"""Stations <-> database: terminates OCPP; what is acknowledged is durable and counted once."""

@@ -1,0 +1,129 @@
+"""Which stations this worker holds: connection leases, last seen, offline."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from psycopg_pool import AsyncConnectionPool
+
+from ingest.peer import Peer, remote_of
+from ingest.writer import LOST
+from sql.database import AsyncConnection
+from sql.queries import load_async_queries
+
+log = logging.getLogger("kilowatch.ingest")
+queries = load_async_queries("ingest")
+
+LEASE_SECONDS = 60
+EXTEND_SECONDS = 15.0
+SEEN_EVERY = timedelta(seconds=30)
+FLUSH_SECONDS = 0.05
+
+
+class Presence:
+    """Claims connections as they open, gives them back as they close, keeps both in sets."""
+
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection], worker_id: str) -> None:
+        self.pool, self.worker_id = pool, worker_id
+        self.peers: dict[str, Peer] = {}
+        self._released: list[tuple[str, int]] = []
+        self._wake = asyncio.Event()
+
+    async def claim(self, peer: Peer) -> None:
+        """Take over the station: the older connection, here or at another worker, is closed."""
+        station_id = peer.station.station_id
+        async with self.pool.connection() as connection:
+            peer.epoch = await queries.claim_connection(
+                connection,
+                station_id=station_id,
+                worker_id=self.worker_id,
+                lease_seconds=LEASE_SECONDS,
+                remote=remote_of(peer.socket),
+                subprotocol=peer.socket.subprotocol,
+                ocpp_version=peer.version,
+            )
+            await queries.notify_evses(connection, station_ids=[station_id])
+        older, self.peers[station_id] = self.peers.get(station_id), peer
+        if older is not None:
+            _close_soon(older, "taken over by a newer connection")
+
+    def release(self, peer: Peer) -> None:
+        """The socket has closed; whether the station is offline is for the epoch to tell."""
+        if self.peers.get(peer.station.station_id) is peer:
+            del self.peers[peer.station.station_id]
+        self._released.append((peer.station.station_id, peer.epoch))
+        self._wake.set()
+
+    def on_takeover(self, payload: str) -> None:
+        """NOTIFY connection: '<station_id> <epoch>'; ours is older if its epoch is lower."""
+        station_id, _, epoch = payload.rpartition(" ")
+        peer = self.peers.get(station_id)
+        if peer is not None and epoch.isdigit() and 0 < peer.epoch < int(epoch):
+            _close_soon(peer, "taken over by a newer connection")
+
+    async def run_releases(self) -> None:
+        """Write closed connections, many at a time."""
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(FLUSH_SECONDS)
+            self._wake.clear()
+            await self.flush_releases("station")
+
+    async def flush_releases(self, cause: str) -> None:
+        released, self._released = self._released, []
+        if not released:
+            return
+        try:
+            async with self.pool.connection() as connection:
+                rows = await queries.release_connections(
+                    connection,
+                    station_ids=[station_id for station_id, _ in released],
+                    epochs=[epoch for _, epoch in released],
+                    cause=cause,
+                )
+                await queries.notify_evses(connection, station_ids=[row[0] for row in rows])
+        except LOST as error:
+            log.warning("offline not written, the leases will tell: %s", error)
+
+    async def release_all(self) -> None:
+        """At our own end: what follows is our outage, not the stations'."""
+        self._released += [(id_, peer.epoch) for id_, peer in self.peers.items()]
+        self.peers.clear()
+        await self.flush_releases("csms")
+
+    async def run_upkeep(self) -> None:
+        """Extend the leases and write when stations were last seen."""
+        while True:
+            await asyncio.sleep(EXTEND_SECONDS)
+            try:
+                async with self.pool.connection() as connection:
+                    await queries.extend_leases(
+                        connection, worker_id=self.worker_id, lease_seconds=LEASE_SECONDS
+                    )
+                    await self._flush_seen(connection)
+            except LOST as error:
+                log.warning("leases not extended: %s", error)
+
+    async def _flush_seen(self, connection: AsyncConnection) -> None:
+        due = [p for p in self.peers.values() if p.seen_at - p.flushed_at >= SEEN_EVERY]
+        if not due:
+            return
+        rows: list[Any] = await queries.saw_stations(
+            connection,
+            station_ids=[peer.station.station_id for peer in due],
+            seen_at=[peer.seen_at for peer in due],
+        )
+        for peer in due:
+            peer.flushed_at = datetime.now(UTC)
+        back = [station_id for station_id, is_back in rows if is_back]
+        await queries.notify_evses(connection, station_ids=back)
+
+
+_closing: set[asyncio.Task[None]] = set()
+
+
+def _close_soon(peer: Peer, reason: str) -> None:
+    task = asyncio.get_running_loop().create_task(peer.close(1000, reason))
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)

@@ -1,0 +1,290 @@
+"""The ingest process: accepts stations' WebSockets and wires writer, presence and commands."""
+
+import asyncio
+import logging
+import os
+import re
+import secrets
+import signal
+import socket as sockets
+import ssl
+import sys
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote
+
+from psycopg_pool import AsyncConnectionPool
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from ingest.auth import REFUSALS, Credentials, PasswordChecker, Throttle, parse_basic
+from ingest.book import Station
+from ingest.codec import SUBPROTOCOLS
+from ingest.commands import Dispatcher
+from ingest.peer import Peer, remote_of
+from ingest.presence import Presence
+from ingest.store import evses_of
+from ingest.writer import LOST, Writer
+from sql.database import AsyncConnection
+from sql.queries import load_async_queries
+from sql.settings import Settings
+
+log = logging.getLogger("kilowatch.ingest")
+queries = load_async_queries("ingest")
+
+PATH = re.compile(r"^/ocpp/([^/?#]{1,200})/?(?:\?.*)?$")
+MOST_BYTES = 1024 * 1024  # the largest frame; NotifyReport may be long
+PING_SECONDS = 30
+
+
+class Ingest:
+    """One ingest process. `serving` resolves to the port when stations can connect."""
+
+    def __init__(self, settings: Settings, dsn: str, secret_key: str) -> None:
+        self.settings = settings
+        self.pool: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool(
+            dsn, min_size=1, max_size=6, open=False, name="ingest",
+            kwargs={"autocommit": True, "application_name": "kilowatch presence"},
+        )  # fmt: skip
+        worker_id = f"{sockets.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        self.presence = Presence(self.pool, worker_id)
+        self.writer = Writer(dsn, self._send_away)
+        self.dispatcher = Dispatcher(dsn, self.presence)
+        self.passwords = PasswordChecker(secret_key)
+        self.throttle = Throttle()
+        self._approved: dict[ServerConnection, Station] = {}
+        self._server: Server | None = None
+
+    async def run(self, ready: asyncio.Future[int] | None = None) -> None:
+        """Serve until cancelled; then everything accepted is made durable and stations are told."""
+        async with self.pool, asyncio.TaskGroup() as tasks:
+            background = [
+                tasks.create_task(job)
+                for job in (
+                    self.writer.run(),
+                    self.dispatcher.run(),
+                    self.presence.run_releases(),
+                    self.presence.run_upkeep(),
+                )
+            ]
+            try:
+                async with self._serve() as self._server:
+                    port = self._server.sockets[0].getsockname()[1]
+                    log.info("stations connect to ws://%s:%d/ocpp/<station_id>",
+                             self.settings.ocpp_host, port)  # fmt: skip
+                    if ready is not None:
+                        ready.set_result(port)
+                    await asyncio.get_running_loop().create_future()
+            finally:
+                await self.writer.drain()
+                with suppress(*LOST):
+                    await self.presence.release_all()
+                for task in background:
+                    task.cancel()
+                self.passwords.close()
+
+    def _serve(self) -> serve:
+        return serve(
+            self._on_socket,
+            self.settings.ocpp_host,
+            self.settings.ocpp_port,
+            process_request=self._admit,
+            select_subprotocol=_select_subprotocol,
+            compression=None,  # 13 KiB per idle connection instead of 40
+            ping_interval=PING_SECONDS,
+            ping_timeout=PING_SECONDS,
+            open_timeout=60,
+            close_timeout=2,
+            max_size=MOST_BYTES,
+            max_queue=8,
+            ssl=_tls(self.settings),
+            server_header="Kilowatch",
+            reuse_port=self.settings.workers > 1 or None,
+            backlog=4096,
+        )
+
+    async def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
+        """Decide who may open a WebSocket; None lets the handshake go on."""
+        match = PATH.match(request.path)
+        if match is None:
+            return _refusal(socket, HTTPStatus.NOT_FOUND)
+        if self.writer.is_gone:
+            return _refusal(socket, HTTPStatus.SERVICE_UNAVAILABLE)
+        station_id = unquote(match[1])
+        try:
+            status = await self._authenticate(socket, request, station_id)
+        except LOST as error:
+            log.warning("nobody can be let in: %s", " ".join(str(error).split())[:200])
+            return _refusal(socket, HTTPStatus.SERVICE_UNAVAILABLE)
+        return None if status is None else _refusal(socket, status)
+
+    async def _authenticate(
+        self, socket: ServerConnection, request: Request, station_id: str
+    ) -> HTTPStatus | None:
+        remote = remote_of(socket)
+        if self.throttle.is_blocked(station_id, remote):
+            return HTTPStatus.TOO_MANY_REQUESTS
+        row = await self._find(station_id)
+        if row is None:
+            await self._note_attempt(station_id, remote, "unknown station")
+            return HTTPStatus.NOT_FOUND
+        credentials = Credentials(station_id, row[7], row[8])
+        if await self._is_allowed(socket, request, credentials):
+            self.throttle.hit(station_id, remote)
+            self._approved[socket] = _station(row)
+            return None
+        self.throttle.miss(station_id, remote)
+        await self._note_attempt(station_id, remote, "wrong password")
+        return HTTPStatus.UNAUTHORIZED
+
+    async def _find(self, station_id: str) -> Any:
+        """The station's row; where unknown stations are let in, it is made here."""
+        async with self.pool.connection() as connection:
+            rows = await queries.stations(connection, station_ids=[station_id])
+            if not rows and self._takes_unknown(station_id):
+                wanted = {"accept": "Accepted", "pending": "Pending"}
+                status = wanted[self.settings.unknown_stations]
+                await queries.add_station(
+                    connection, station_id=station_id, registration_status=status
+                )
+                rows = await queries.stations(connection, station_ids=[station_id])
+        return rows[0] if rows else None
+
+    def _takes_unknown(self, station_id: str) -> bool:
+        return (
+            self.settings.unknown_stations != "reject"
+            and len(station_id) <= 48
+            and station_id.isprintable()
+        )
+
+    async def _is_allowed(
+        self, socket: ServerConnection, request: Request, credentials: Credentials
+    ) -> bool:
+        if _certificate_name(socket) == credentials.station_id:
+            return True
+        if credentials.password_hash is None:
+            return self.settings.unknown_stations != "reject"
+        given = parse_basic(request.headers.get("Authorization"))
+        if given is None or given[0] != credentials.station_id:
+            return False
+        if self.passwords.knows(credentials, given[1]):
+            return True
+        if not await self.passwords.verify(credentials, given[1]):
+            return False
+        async with self.pool.connection() as connection:
+            await queries.keep_password_hmac(
+                connection,
+                station_id=credentials.station_id,
+                password_hash=credentials.password_hash,
+                password_hmac=self.passwords.digest(credentials, given[1]),
+            )
+        return True
+
+    async def _note_attempt(self, station_id: str, remote: str, reason: str) -> None:
+        log.warning("refused %r from %s: %s", station_id[:60], remote, reason)
+        async with self.pool.connection() as connection:
+            await queries.add_connection_attempt(
+                connection,
+                station_id=station_id[:200].replace("\x00", ""),
+                remote=remote,
+                reason=reason,
+            )
+
+    async def _on_socket(self, socket: ServerConnection) -> None:
+        station = self._approved.pop(socket)
+        if socket.subprotocol is None:
+            await socket.close(1002, "expected one of the subprotocols " + ", ".join(SUBPROTOCOLS))
+            return
+        version = SUBPROTOCOLS[socket.subprotocol]
+        peer = Peer(socket, station, version, self.writer.put, self._refresh)
+        try:
+            await self.presence.claim(peer)
+        except LOST as error:
+            log.warning("%s not let in: %s", station.station_id, error)
+            await socket.close(1013, "the database is away")
+            return
+        try:
+            await peer.run()
+        finally:
+            self.presence.release(peer)
+
+    async def _refresh(self, peer: Peer) -> None:
+        """At a boot: approval, heartbeat and evses may have changed."""
+        with suppress(*LOST):
+            async with self.pool.connection() as connection:
+                rows = await queries.stations(connection, station_ids=[peer.station.station_id])
+            if rows:
+                peer.station = _station(rows[0])
+
+    def _send_away(self) -> None:
+        """Connected stations count failures and drop data; disconnected ones keep it."""
+        for peer in list(self.presence.peers.values()):
+            peer.socket.transport.abort()
+
+
+def _station(row: Any) -> Station:
+    return Station(*row[:7], evses=evses_of(row))
+
+
+def _refusal(socket: ServerConnection, status: HTTPStatus) -> Response:
+    response = socket.respond(status, REFUSALS[status] + "\n")
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'Basic realm="Kilowatch", charset="UTF-8"'
+    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        response.headers["Retry-After"] = "30"
+    return response
+
+
+def _select_subprotocol(
+    _socket: ServerConnection, offered: list[Subprotocol] | tuple[Subprotocol, ...]
+) -> Subprotocol | None:
+    """Our newest that the station offers. None: the handshake ends well and the socket is closed
+    right after, as OCPP-J 1.6 section 3.1.2 asks."""
+    return next((Subprotocol(name) for name in SUBPROTOCOLS if name in offered), None)
+
+
+def _certificate_name(socket: ServerConnection) -> str | None:
+    """The common name of a verified client certificate (security profile 3)."""
+    tls = socket.transport.get_extra_info("ssl_object")
+    certificate = tls.getpeercert() if tls else None
+    if not certificate:
+        return None
+    names = dict(pair for part in certificate.get("subject", ()) for pair in part)
+    return names.get("commonName")
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.tls_cert:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    if settings.tls_client_ca:
+        context.load_verify_locations(settings.tls_client_ca)
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def run(settings: Settings, dsn: str, secret_key: str) -> None:
+    """Serve until SIGTERM or Ctrl-C."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_run(settings, dsn, secret_key))
+
+
+def _loop_factory() -> Any:
+    if sys.platform == "win32":
+        return None
+    import uvloop  # noqa: PLC0415 - not on every platform
+
+    return uvloop.new_event_loop
+
+
+async def _run(settings: Settings, dsn: str, secret_key: str) -> None:
+    task = asyncio.create_task(Ingest(settings, dsn, secret_key).run())
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, task.cancel)
+    with suppress(asyncio.CancelledError):
+        await task

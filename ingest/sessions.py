@@ -1,0 +1,246 @@
+"""What events do to sessions, purely: start, count, stop; idempotent in any order.
+
+A repeated start is known by its content, a repeated reading by its hash, a repeated stop by the
+session's having ended. Nothing here fails because content is odd: it is kept and flagged.
+"""
+
+from datetime import datetime
+
+from ingest.book import Book, Evse, Late, Session, Station, Token, fact_row
+from ingest.events import (
+    Authorization,
+    Boot,
+    Event,
+    Metering,
+    Outcome,
+    Status,
+    TokenInfo,
+    Transaction,
+)
+from ingest.metering import Point
+from ingest.translate import Reading
+
+
+def apply(book: Book, station: Station, event: Event, received_at: datetime) -> Outcome:
+    """Work one message into the book; returns what its answer needs."""
+    if isinstance(event, Transaction):
+        return apply_transaction(book, station, event, received_at)
+    if isinstance(event, Metering):
+        keep_readings(book, station, station.evse(event.evse_id), event.readings, received_at)
+    elif isinstance(event, Status):
+        apply_status(book, station, event, received_at)
+    elif isinstance(event, Authorization):
+        return Outcome(token=judge(book.tokens.get(event.id_token.lower()), received_at))
+    elif isinstance(event, Boot):
+        return apply_boot(book, station, event, received_at)
+    return Outcome()
+
+
+def apply_boot(book: Book, station: Station, event: Boot, received_at: datetime) -> Outcome:
+    book.boots[station.station_id] = (
+        station.station_id, event.vendor, event.model, event.serial_number,
+        event.firmware_version, received_at,
+    )  # fmt: skip
+    return Outcome(
+        registration_status=station.registration_status,
+        heartbeat_seconds=station.heartbeat_seconds,
+    )
+
+
+def apply_status(book: Book, station: Station, event: Status, received_at: datetime) -> None:
+    evse = station.evse(event.evse_id)
+    book.statuses.append((station, evse, event, received_at))
+    book.live.update(
+        [evse.evse_key] if evse.evse_id else (e.evse_key for e in station.evses.values())
+    )
+
+
+def keep_readings(
+    book: Book, station: Station, evse: Evse, readings: list[Reading], received_at: datetime
+) -> None:
+    """Readings of no session: kept, but no energy is counted from them."""
+    for reading in readings:
+        book.rows.append(book.reading_row(station.station_id, evse, reading, received_at))
+
+
+def judge(token: Token | None, at: datetime, evse_key: int | None = None) -> TokenInfo:
+    """Whether a token may charge; with `evse_key`, also whether it does so elsewhere already."""
+    if token is None:
+        return TokenInfo("Unknown")
+    status = token.status
+    if status == "Accepted" and token.expires_at and token.expires_at <= at:
+        status = "Expired"
+    elsewhere = evse_key is not None and any(key != evse_key for key in token.open_evse_keys)
+    if status == "Accepted" and elsewhere and not token.is_concurrent:
+        status = "ConcurrentTx"
+    return TokenInfo(status, token.expires_at, token.parent_id_token)
+
+
+def apply_transaction(
+    book: Book, station: Station, event: Transaction, received_at: datetime
+) -> Outcome:
+    session = find(book, station, event)
+    if session is None and not event.opens and event.kind != "start":
+        return keep_foreign(book, station, event, received_at)
+    token = token_of(book, station, event, session, received_at)
+    if session is None:
+        session = start(book, station, event)
+    update(book, session, station, event)
+    for reading in event.readings:
+        count(book, session, reading, received_at)
+    if event.kind == "end":
+        end(session, event)
+    if token and token.status != "Accepted" and event.kind == "start":
+        session.flag(f"token_{token.status.lower()}")
+    book.touch(session)
+    return Outcome(token=token, transaction_id=session.transaction_id)
+
+
+def find(book: Book, station: Station, event: Transaction) -> Session | None:
+    if event.transaction_id is not None:
+        return book.sessions.get((station.station_id, event.transaction_id))
+    return book.starts.get((station.station_id, event.start_hash or 0))
+
+
+def token_of(
+    book: Book,
+    station: Station,
+    event: Transaction,
+    session: Session | None,
+    received_at: datetime,
+) -> TokenInfo | None:
+    if event.id_token is None:
+        return None
+    is_start = event.kind == "start" and (session is None or session.ended_at is None)
+    evse_key = station.evse(event.evse_id).evse_key if is_start else None
+    return judge(book.tokens.get(event.id_token.lower()), received_at, evse_key)
+
+
+def keep_foreign(
+    book: Book, station: Station, event: Transaction, received_at: datetime
+) -> Outcome:
+    """A transaction id this station never got: its readings stay without a session."""
+    evse = station.evse(event.evse_id)
+    for reading in event.readings:
+        reading.flag("transaction_unknown")
+    keep_readings(book, station, evse, event.readings, received_at)
+    return Outcome(token=token_of(book, station, event, None, received_at))
+
+
+def start(book: Book, station: Station, event: Transaction) -> Session:
+    evse = station.evse(event.evse_id)
+    session_id = book.session_ids.pop()
+    session = Session(
+        session_id,
+        station.operator_id,
+        station.site_id,
+        station.station_id,
+        evse.evse_id,
+        evse.evse_key,
+        event.connector_id,
+        event.transaction_id or str(session_id),
+        event.id_token,
+        event.at,
+        limit_w=evse.max_power_w,
+        start_hash=event.start_hash,
+    )
+    if event.kind != "start":
+        session.flag("start_missing")
+    if evse.evse_id:
+        close_lost(book, session)
+    book.add(session)
+    note_open(book, session)
+    return session
+
+
+def note_open(book: Book, session: Session) -> None:
+    token = book.tokens.get((session.id_token or "").lower())
+    if token:
+        token.open_evse_keys.append(session.evse_key)
+
+
+def close_lost(book: Book, newer: Session) -> None:
+    """One vehicle at a time: a start ends what was still open on the evse, as lost."""
+    for session in book.open_on.get(newer.evse_key, ()):
+        if session.ended_at is None and session.started_at <= newer.started_at:
+            last = session.last_reading_at or session.started_at
+            session.ended_at = min(max(last, session.started_at), newer.started_at)
+            session.power_w = None
+            session.flag("stop_lost")
+            book.touch(session)
+
+
+def update(book: Book, session: Session, station: Station, event: Transaction) -> None:
+    """What any event may tell about its session."""
+    session.flag(*event.flags)
+    if event.kind == "start" and "start_missing" in session.flags:
+        session.flags = [flag for flag in session.flags if flag != "start_missing"]
+        session.started_at = event.at
+    session.id_token = session.id_token or (event.id_token if event.kind != "end" else None)
+    session.remote_start_id = session.remote_start_id or event.remote_start_id
+    if event.seq_no is not None:
+        session.seq_no = max(event.seq_no, session.seq_no or 0)
+    if session.evse_id == 0 and event.evse_id:
+        evse = station.evse(event.evse_id)
+        session.evse_id, session.evse_key = evse.evse_id, evse.evse_key
+        session.limit_w = evse.max_power_w
+        book.main_keys[session.station_id] = -station.station_key
+        book.late.setdefault(session.session_id, [])  # counts what came before the evse was known
+    session.connector_id = session.connector_id or event.connector_id
+    if event.charging_state and (session.state_at is None or event.at >= session.state_at):
+        session.charging_state, session.state_at = event.charging_state, event.at
+
+
+def count(book: Book, session: Session, reading: Reading, received_at: datetime) -> None:
+    """A reading newer than all before goes on from the register; any other waits for the slow
+    path, and so do those that follow it in the same batch."""
+    waiting = book.late.get(session.session_id)
+    newest = session.last_reading_at is None or reading.measured_at > session.last_reading_at
+    if waiting is not None or not newest or not session.evse_id:
+        book.late.setdefault(session.session_id, []).append(Late(reading, received_at))
+        session.saw(reading)
+        return
+    session.saw(reading)
+    delta_wh = count_register(book, session, reading, received_at)
+    evse = Evse(session.evse_key, session.evse_id, None)
+    book.fast_rows.append(
+        book.reading_row(session.station_id, evse, reading, received_at, session, delta_wh)
+    )
+
+
+def count_register(
+    book: Book, session: Session, reading: Reading, received_at: datetime
+) -> int | None:
+    """Wh that belong to the reading's own quarter; the others' parts become rows of their own."""
+    if reading.register_wh is None:
+        return None
+    meter = session.meter()
+    facts, flag = meter.read(Point(reading.measured_at, reading.register_wh))
+    if flag:
+        session.flag(flag)
+        reading.flag(flag)
+    session.keep(meter)
+    if session.meter_start_wh is None:
+        session.meter_start_wh = reading.register_wh
+    session.energy_wh += sum(fact.energy_wh for fact in facts)
+    for fact in facts:
+        if fact.at != reading.measured_at:
+            book.fast_rows.append(fact_row(session, fact, received_at, "split", 0))
+    return sum(fact.energy_wh for fact in facts if fact.at == reading.measured_at)
+
+
+def end(session: Session, event: Transaction) -> None:
+    """The first end counts; one that arrives for a session given up as lost replaces the guess."""
+    was_lost = "stop_lost" in session.flags
+    if session.ended_at is not None and not was_lost:
+        return
+    if was_lost:
+        session.flags = [flag for flag in session.flags if flag != "stop_lost"]
+        session.flag("stop_late")
+    if event.at < session.started_at:
+        session.flag("times_reversed")
+    session.ended_at = max(event.at, session.started_at)
+    registers = [r.register_wh for r in event.readings if r.register_wh is not None]
+    session.meter_stop_wh = registers[-1] if registers else session.register_wh
+    session.stop_reason, session.stopped_by = event.stop_reason, event.id_token
+    session.power_w, session.charging_state = None, None

@@ -1,0 +1,327 @@
+"""A batch's reads and writes: from a `Book` to SQL and back. One connection, one transaction."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import sql as composed
+from psycopg.types.json import set_json_dumps
+
+from ingest.book import METER_COLUMNS, Book, Evse, Session, Station, Token, fact_row
+from ingest.events import Authorization, Event, Status, Transaction
+from ingest.metering import Fact, Point, difference, recompute
+from ingest.translate import encode_extra
+from sql.database import AsyncConnection
+from sql.queries import load_async_queries
+
+queries = load_async_queries("ingest")
+
+COPY_FROM = 24  # rows; fewer go quicker as one statement than as a COPY of four round trips
+LATE_AFTER = timedelta(minutes=10)  # rows older than this may lie behind an aggregate's watermark
+NOTICE_BYTES = 7000
+SESSION_FIELDS = Session.__struct_fields__
+UNCHANGING = {"operator_id", "site_id", "station_id", "transaction_id", "start_hash"}
+METER_NAMES = tuple(METER_COLUMNS)
+FLAGS, EXTRA = METER_NAMES.index("flags"), METER_NAMES.index("extra")
+COPY = composed.SQL("COPY meter_value ({}) FROM STDIN (FORMAT BINARY)").format(
+    composed.SQL(", ").join(map(composed.Identifier, METER_NAMES))
+)
+
+
+class ConflictError(Exception):
+    """Another worker changed a session meanwhile: forget what memory thought, and redo."""
+
+
+async def load(
+    connection: AsyncConnection,
+    book: Book,
+    wants: Iterable[tuple[Station, Event]],
+    cache: dict[tuple[str, str], Session],
+) -> None:
+    """Bring what the events refer to into the book: from memory, or from the database."""
+    transactions: set[tuple[str, str]] = set()
+    starts: set[tuple[str, int]] = set()
+    evse_keys: set[int] = set()
+    tokens: set[str] = set()
+    for station, event in wants:
+        if isinstance(event, Authorization):
+            tokens.add(event.id_token.lower())
+        if not isinstance(event, Transaction):
+            continue
+        if event.id_token:
+            tokens.add(event.id_token.lower())
+        key = (station.station_id, event.transaction_id or "")
+        if event.transaction_id and (cached := cache.get(key)):
+            book.add(cached)
+            continue
+        if event.transaction_id:
+            transactions.add(key)
+        if event.start_hash is not None:
+            starts.add((station.station_id, event.start_hash))
+        if event.kind == "start" or event.opens:
+            evse_keys.add(station.evse(event.evse_id).evse_key)
+    if transactions or starts:
+        await _load_sessions(connection, book, (transactions, starts, evse_keys), cache)
+    if tokens:
+        rows = await queries.tokens(connection, id_tokens=list(tokens))
+        book.tokens.update({row[0].lower(): Token(*row) for row in rows})
+
+
+async def _load_sessions(
+    connection: AsyncConnection,
+    book: Book,
+    wanted: tuple[set[tuple[str, str]], set[tuple[str, int]], set[int]],
+    cache: dict[tuple[str, str], Session],
+) -> None:
+    transactions, starts, evse_keys = (sorted(keys) for keys in wanted)
+    rows = await queries.load_sessions(
+        connection,
+        station_ids=[key[0] for key in transactions],
+        transaction_ids=[key[1] for key in transactions],
+        start_stations=[key[0] for key in starts],
+        start_hashes=[key[1] for key in starts],
+        evse_keys=list(evse_keys),
+    )
+    for row in rows:
+        session = Session(*row)
+        key = (session.station_id, session.transaction_id)
+        book.add(book.sessions.get(key) or cache.get(key) or session)
+    # each key may turn out to be a new session
+    ids = await queries.new_session_ids(connection, count=len(transactions) + len(starts))
+    book.session_ids = sorted((row[0] for row in ids), reverse=True)
+
+
+async def add_evses(connection: AsyncConnection, station: Station, evse_ids: set[int]) -> None:
+    """Create the evses that a message names for the first time."""
+    await queries.add_evses(connection, station_id=station.station_id, evse_ids=sorted(evse_ids))
+    for row in await queries.stations(connection, station_ids=[station.station_id]):
+        station.evses = evses_of(row)
+
+
+def evses_of(row: Sequence[Any]) -> dict[int, Evse]:
+    keys, ids, powers = row[9:12]
+    return {i: Evse(key, i, power) for key, i, power in zip(keys, ids, powers, strict=True)}
+
+
+async def store(connection: AsyncConnection, book: Book, *, careful: bool) -> None:
+    """Write the book; the caller commits.
+
+    `careful`: something may be stored already (a redone batch), so everything goes by
+    ON CONFLICT. Raises ConflictError when a session is no longer as it was loaded.
+    """
+    if book.late:
+        await _lock(connection, book)
+    fresh = [s for s in book.dirty.values() if s.version is None]
+    known = sorted((s for s in book.dirty.values() if s.version is not None), key=_by_id)
+    if fresh and not book.late:
+        await _insert_sessions(connection, fresh)
+    if known and not book.late:
+        await _swap_sessions(connection, known)
+    await _store_readings(connection, book, careful=careful)
+    if book.late:
+        for session_id in sorted(book.late):
+            await _recount(connection, book, book.dirty[session_id])
+        await _insert_sessions(connection, fresh)
+        await _swap_sessions(connection, known)
+    await _store_statuses(connection, book)
+    await _store_others(connection, book)
+
+
+def _by_id(session: Session) -> int:
+    return session.session_id
+
+
+async def _lock(connection: AsyncConnection, book: Book) -> None:
+    """Before any fact is written: the slow path must read what nobody changes meanwhile."""
+    expected = {s.session_id: s.version for s in book.dirty.values() if s.version is not None}
+    rows = await queries.lock_sessions(connection, session_ids=sorted(expected))
+    if dict(rows) != expected:
+        raise ConflictError
+
+
+async def _insert_sessions(connection: AsyncConnection, sessions: list[Session]) -> None:
+    if not sessions:
+        return
+    names = [name for name in SESSION_FIELDS if name != "version"]
+    if await queries.insert_sessions(connection, **_columns(sessions, names)) != len(sessions):
+        raise ConflictError
+
+
+async def _swap_sessions(connection: AsyncConnection, sessions: list[Session]) -> None:
+    if not sessions:
+        return
+    names = [name for name in SESSION_FIELDS if name not in UNCHANGING]
+    if await queries.swap_sessions(connection, **_columns(sessions, names)) != len(sessions):
+        raise ConflictError
+
+
+def _columns(sessions: list[Session], names: list[str]) -> dict[str, list[Any]]:
+    columns = {name: [getattr(s, name) for s in sessions] for name in names}
+    columns["flags"] = [" ".join(flags) for flags in columns["flags"]]
+    return columns
+
+
+async def _store_readings(connection: AsyncConnection, book: Book, *, careful: bool) -> None:
+    rows, doubtful = book.fast_rows, list(book.rows)
+    for session_id, late in book.late.items():
+        session = book.dirty[session_id]
+        evse = Evse(session.evse_key, session.evse_id, None)
+        doubtful += [
+            book.reading_row(session.station_id, evse, item.reading, item.received_at, session)
+            for item in late
+        ]
+    if careful or len(rows) < COPY_FROM:
+        rows, doubtful = [], rows + doubtful
+    if rows:
+        await _copy(connection, rows)
+    if doubtful:
+        await _insert_readings(connection, doubtful)
+
+
+async def _copy(connection: AsyncConnection, rows: list[tuple[Any, ...]]) -> None:
+    set_json_dumps(encode_extra, connection)
+    async with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+        copy.set_types(list(METER_COLUMNS.values()))
+        for row in rows:
+            await copy.write_row(row)
+
+
+async def _insert_readings(connection: AsyncConnection, rows: list[tuple[Any, ...]]) -> None:
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    columns[FLAGS] = [" ".join(flags) if flags else None for flags in columns[FLAGS]]
+    columns[EXTRA] = [encode_extra(x).decode() if x else None for x in columns[EXTRA]]
+    await queries.insert_meter_values(connection, **dict(zip(METER_NAMES, columns, strict=True)))
+
+
+async def _recount(connection: AsyncConnection, book: Book, session: Session) -> None:
+    """The slow path: fold all readings again and book what that changes."""
+    evse_keys = [session.evse_key, book.main_keys.get(session.station_id, session.evse_key)]
+    recorded = await queries.session_readings(
+        connection,
+        session_id=session.session_id,
+        evse_keys=evse_keys,
+        from_at=session.first_reading_at,
+        to_at=session.last_reading_at,
+    )
+    if not session.evse_id:
+        return
+    points = [Point(at, wh) for at, source, wh, _ in recorded if wh is not None]
+    facts = [Fact(at, delta) for at, _, _, delta in recorded if delta]
+    result = recompute(points, session.limit_w)
+    session.keep(result.meter)
+    session.flag(*sorted(result.flags))
+    session.energy_wh = sum(fact.energy_wh for fact in result.facts)
+    if points:
+        session.meter_start_wh = min(points).register_wh
+    changes = difference(result.facts, facts)
+    revision = (session.version or 0) + 1
+    received_at = max((item.received_at for item in book.late[session.session_id]), default=None)
+    received_at = received_at or session.last_reading_at or session.started_at
+    if changes:
+        await _insert_readings(
+            connection,
+            [fact_row(session, c, received_at, "adjustment", revision) for c in changes],
+        )
+        _note_refresh(book, changes[0].at, changes[-1].at)
+
+
+async def _store_statuses(connection: AsyncConnection, book: Book) -> None:
+    if not book.statuses:
+        return
+    await queries.insert_statuses(connection, **_status_columns(book))
+    newest: dict[tuple[str, int, int], tuple[Station, Evse, Status]] = {}
+    for station, evse, status, _ in book.statuses:
+        key = (station.station_id, evse.evse_key, status.connector_id)
+        if key not in newest or status.at >= newest[key][2].at:
+            newest[key] = (station, evse, status)
+    connectors = [v for _, v in sorted(newest.items()) if v[1].evse_id]
+    stations = [v for _, v in sorted(newest.items()) if not v[1].evse_id]
+    if connectors:
+        await queries.set_connectors(
+            connection,
+            evse_key=[evse.evse_key for _, evse, _ in connectors],
+            **_fields([s for _, _, s in connectors], ["connector_id", "status", "charging_state"]),
+            status_at=[s.at for _, _, s in connectors],
+            **_fields([s for _, _, s in connectors], ["error_code", "info"]),
+        )
+    if stations:
+        await queries.set_station_statuses(
+            connection,
+            station_id=[station.station_id for station, _, _ in stations],
+            **_fields([s for _, _, s in stations], ["status", "error_code"]),
+            status_at=[s.at for _, _, s in stations],
+        )
+
+
+def _fields(items: Sequence[Any], names: list[str]) -> dict[str, list[Any]]:
+    return {name: [getattr(item, name) for item in items] for name in names}
+
+
+def _status_columns(book: Book) -> dict[str, list[Any]]:
+    statuses = [status for _, _, status, _ in book.statuses]
+    names = ["connector_id", "status", "charging_state", "error_code", "info", "vendor_error_code"]
+    return {
+        "evse_key": [evse.evse_key for _, evse, _, _ in book.statuses],
+        "station_id": [station.station_id for station, _, _, _ in book.statuses],
+        "evse_id": [evse.evse_id for _, evse, _, _ in book.statuses],
+        "status_at": [status.at for status in statuses],
+        "received_at": [received_at for _, _, _, received_at in book.statuses],
+        "flags": [" ".join(status.flags) or None for status in statuses],
+        **_fields(statuses, names),
+    }
+
+
+LOG_COLUMNS = (
+    "station_id", "received_at", "direction", "message_id", "action", "frame", "answer",
+    "answer_ms", "error_code",
+)  # fmt: skip
+BOOT_COLUMNS = (
+    "station_id", "vendor", "model", "serial_number", "firmware_version", "booted_at",
+)  # fmt: skip
+
+
+async def _store_others(connection: AsyncConnection, book: Book) -> None:
+    if book.boots:
+        await queries.set_boots(connection, **_by_column(BOOT_COLUMNS, book.boots.values()))
+    if book.logs:
+        await insert_logs(connection, book.logs)
+    for row in (*book.fast_rows, *book.rows):
+        if row[3] < row[4] - LATE_AFTER:
+            _note_refresh(book, row[3], row[3])
+    if book.refresh:
+        await queries.request_refresh(connection, from_at=book.refresh[0], to_at=book.refresh[1])
+    if book.live:
+        keys = ",".join(map(str, sorted(key for key in book.live if key > 0)))
+        await queries.notify(connection, evse_keys=keys if len(keys) <= NOTICE_BYTES else "*")
+
+
+async def insert_logs(connection: AsyncConnection, rows: Iterable[tuple[Any, ...]]) -> None:
+    await queries.insert_message_log(connection, **_by_column(LOG_COLUMNS, rows))
+
+
+def _by_column(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+
+
+def _note_refresh(book: Book, from_at: datetime, to_at: datetime) -> None:
+    first, last = book.refresh or (from_at, to_at)
+    book.refresh = (min(first, from_at), max(last, to_at))
+
+
+def settled(book: Book, cache: dict[tuple[str, str], Session]) -> None:
+    """After the commit: memory holds what the database holds; ended sessions leave it."""
+    for session in book.dirty.values():
+        session.version = 0 if session.version is None else session.version + 1
+        key = (session.station_id, session.transaction_id)
+        if session.ended_at is None:
+            cache[key] = session
+        else:
+            cache.pop(key, None)
+
+
+def forget(book: Book, cache: dict[tuple[str, str], Session]) -> None:
+    """After a failure: only the database knows."""
+    for key in book.sessions:
+        cache.pop(key, None)
+
+

@@ -1,0 +1,195 @@
+"""OCPP 1.6 (edition 2 and the security whitepaper): the only place for its words.
+
+To add a message: write `def read_<message>` (payload to event) and its answer, and add them to
+HANDLERS. Payloads have passed the standard's schema.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from ingest.events import (
+    Authorization,
+    Boot,
+    Event,
+    Metering,
+    Noted,
+    Outcome,
+    Status,
+    TokenInfo,
+    Transaction,
+)
+from ingest.handler import Handler, utc_text
+from ingest.translate import REGISTER, Reading, Sample, instant, reading, stable_hash
+
+Payload = dict[str, Any]
+
+# ChargePointStatus (7.7) -> connector status, charging state of 2.0.1
+STATUSES: dict[str, tuple[str, str | None]] = {
+    "Available": ("Available", None),
+    "Preparing": ("Occupied", "EVConnected"),
+    "Charging": ("Occupied", "Charging"),
+    "SuspendedEV": ("Occupied", "SuspendedEV"),
+    "SuspendedEVSE": ("Occupied", "SuspendedEVSE"),
+    "Finishing": ("Occupied", "Idle"),
+    "Reserved": ("Reserved", None),
+    "Unavailable": ("Unavailable", None),
+    "Faulted": ("Faulted", None),
+}
+# 1.6 knows fewer token statuses (7.2)
+TOKEN_STATUSES = {"Unknown": "Invalid"}
+
+
+def read_boot(payload: Payload, _at: datetime) -> Boot:
+    return Boot(
+        payload["chargePointVendor"],
+        payload["chargePointModel"],
+        payload.get("chargePointSerialNumber") or payload.get("chargeBoxSerialNumber"),
+        payload.get("firmwareVersion"),
+    )
+
+
+def read_status(payload: Payload, received_at: datetime) -> Status:
+    at, flags = instant(payload.get("timestamp"), received_at)
+    status, charging_state = STATUSES[payload["status"]]
+    error = payload["errorCode"]
+    return Status(
+        evse_id=payload["connectorId"],
+        connector_id=1 if payload["connectorId"] else 0,
+        status=status,
+        charging_state=charging_state,
+        at=at,
+        error_code=None if error == "NoError" else error,
+        info=payload.get("info"),
+        vendor_error_code=payload.get("vendorErrorCode"),
+        flags=flags,
+    )
+
+
+def read_start(payload: Payload, received_at: datetime) -> Transaction:
+    at, flags = instant(payload["timestamp"], received_at)
+    begin = Reading(at, "Transaction.Begin", register_wh=payload["meterStart"])
+    content = [payload[k] for k in ("connectorId", "idTag", "timestamp", "meterStart")]
+    return Transaction(
+        "start",
+        at,
+        None,
+        [begin],
+        evse_id=payload["connectorId"],
+        connector_id=1,
+        id_token=payload["idTag"],
+        start_hash=stable_hash(repr(content)),
+        flags=flags,
+    )
+
+
+def read_stop(payload: Payload, received_at: datetime) -> Transaction:
+    at, flags = instant(payload["timestamp"], received_at)
+    readings = [_reading(mv, received_at) for mv in payload.get("transactionData", ())]
+    end = Reading(at, "Transaction.End", register_wh=payload["meterStop"])
+    return Transaction(
+        "end",
+        at,
+        str(payload["transactionId"]),
+        [*readings, end],
+        id_token=payload.get("idTag"),
+        stop_reason=payload.get("reason", "Local"),
+        flags=flags,
+    )
+
+
+def read_meter_values(payload: Payload, received_at: datetime) -> Transaction | Metering:
+    readings = [_reading(mv, received_at) for mv in payload["meterValue"]]
+    transaction_id = payload.get("transactionId")
+    if transaction_id is None:
+        return Metering(payload["connectorId"], readings)
+    return Transaction(
+        "update",
+        received_at,
+        str(transaction_id),
+        readings,
+        evse_id=payload["connectorId"],
+        is_bulk=True,
+    )
+
+
+def _reading(meter_value: Payload, received_at: datetime) -> Reading:
+    samples = [
+        Sample(
+            value["value"],
+            value.get("measurand", REGISTER),
+            value.get("phase"),
+            value.get("location", "Outlet"),
+            value.get("unit"),
+        )
+        for value in meter_value["sampledValue"]
+    ]
+    contexts = [v["context"] for v in meter_value["sampledValue"] if "context" in v]
+    context = contexts[0] if contexts else "Sample.Periodic"
+    return reading(meter_value["timestamp"], context, samples, received_at)
+
+
+def read_authorize(payload: Payload, _at: datetime) -> Authorization:
+    return Authorization(payload["idTag"])
+
+
+def read_noted(_payload: Payload, _at: datetime) -> Event:
+    return Noted()
+
+
+def token_info(token: TokenInfo | None) -> Payload:
+    if token is None:
+        return {"status": "Invalid"}
+    info: Payload = {"status": TOKEN_STATUSES.get(token.status, token.status)}
+    if token.expires_at:
+        info["expiryDate"] = utc_text(token.expires_at)
+    if token.parent and len(token.parent) <= 20:
+        info["parentIdTag"] = token.parent
+    return info
+
+
+def answer_boot(outcome: Outcome) -> Payload:
+    return {
+        "currentTime": utc_text(datetime.now(UTC)),
+        "interval": outcome.heartbeat_seconds,
+        "status": outcome.registration_status,
+    }
+
+
+def answer_authorize(outcome: Outcome) -> Payload:
+    return {"idTagInfo": token_info(outcome.token)}
+
+
+def answer_start(outcome: Outcome) -> Payload:
+    return {
+        "transactionId": int(outcome.transaction_id or 0),
+        "idTagInfo": token_info(outcome.token),
+    }
+
+
+def answer_stop(outcome: Outcome) -> Payload:
+    return {"idTagInfo": token_info(outcome.token)} if outcome.token else {}
+
+
+def constant(**payload: Any) -> Handler:
+    """A message we only keep: answered as the standard wants from those who don't act on it."""
+    return Handler(read_noted, lambda _outcome: payload)
+
+
+HANDLERS: dict[str, Handler] = {
+    "Authorize": Handler(read_authorize, answer_authorize),
+    "BootNotification": Handler(read_boot, answer_boot),
+    "DataTransfer": constant(status="UnknownVendorId"),
+    "DiagnosticsStatusNotification": constant(),
+    "FirmwareStatusNotification": constant(),
+    "Heartbeat": Handler(
+        read_noted, lambda _: {"currentTime": utc_text(datetime.now(UTC))}, is_heartbeat=True
+    ),
+    "LogStatusNotification": constant(),
+    "MeterValues": Handler(read_meter_values, lambda _: {}),
+    "SecurityEventNotification": constant(),
+    "SignCertificate": constant(status="Rejected"),
+    "SignedFirmwareStatusNotification": constant(),
+    "StartTransaction": Handler(read_start, answer_start),
+    "StatusNotification": Handler(read_status, lambda _: {}),
+    "StopTransaction": Handler(read_stop, answer_stop),
+}

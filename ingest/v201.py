@@ -1,0 +1,166 @@
+"""OCPP 2.0.1 (edition 3): stations' messages to events, outcomes to answers.
+
+To add a message: write its reader and answer and add them to HANDLERS. Payloads have passed the
+standard's schema.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from ingest.events import (
+    Authorization,
+    Boot,
+    Event,
+    Metering,
+    Noted,
+    Outcome,
+    Status,
+    TokenInfo,
+    Transaction,
+)
+from ingest.handler import Handler, utc_text
+from ingest.translate import REGISTER, Reading, Sample, instant, reading
+
+Payload = dict[str, Any]
+KINDS: dict[str, Any] = {"Started": "start", "Updated": "update", "Ended": "end"}
+PERIODIC = ("MeterValuePeriodic", "MeterValueClock")
+
+
+def read_boot(payload: Payload, _at: datetime) -> Boot:
+    station = payload["chargingStation"]
+    return Boot(
+        station["vendorName"],
+        station["model"],
+        station.get("serialNumber"),
+        station.get("firmwareVersion"),
+    )
+
+
+def read_status(payload: Payload, received_at: datetime) -> Status:
+    at, flags = instant(payload["timestamp"], received_at)
+    return Status(
+        payload["evseId"], payload["connectorId"], payload["connectorStatus"], None, at, flags=flags
+    )
+
+
+def read_transaction(payload: Payload, received_at: datetime) -> Transaction:
+    """TransactionEventRequest (2.0.1 part 2, 1.60.1)."""
+    at, flags = instant(payload["timestamp"], received_at)
+    info, evse = payload["transactionInfo"], payload.get("evse", {})
+    if payload.get("offline"):
+        flags += ("offline",)
+    return Transaction(
+        KINDS[payload["eventType"]],
+        at,
+        info["transactionId"],
+        [_reading(mv, received_at) for mv in payload.get("meterValue", ())],
+        evse_id=evse.get("id"),
+        connector_id=evse.get("connectorId"),
+        id_token=_id_token(payload.get("idToken")),
+        opens=True,
+        charging_state=info.get("chargingState"),
+        stop_reason=info.get("stoppedReason"),
+        remote_start_id=info.get("remoteStartId"),
+        seq_no=payload["seqNo"],
+        flags=flags,
+        is_bulk=payload["triggerReason"] in PERIODIC,
+    )
+
+
+def _id_token(token: Payload | None) -> str | None:
+    """None also for NoAuthorization, whose token is empty (start button)."""
+    return (token or {}).get("idToken") or None
+
+
+def read_meter_values(payload: Payload, received_at: datetime) -> Metering:
+    return Metering(payload["evseId"], [_reading(mv, received_at) for mv in payload["meterValue"]])
+
+
+def _reading(meter_value: Payload, received_at: datetime) -> Reading:
+    samples = [_sample(value) for value in meter_value["sampledValue"]]
+    contexts = [v["context"] for v in meter_value["sampledValue"] if "context" in v]
+    context = contexts[0] if contexts else "Sample.Periodic"
+    return reading(meter_value["timestamp"], context, samples, received_at)
+
+
+def _sample(value: Payload) -> Sample:
+    unit = value.get("unitOfMeasure", {})
+    return Sample(
+        value["value"],
+        value.get("measurand", REGISTER),
+        value.get("phase"),
+        value.get("location", "Outlet"),
+        unit.get("unit"),
+        unit.get("multiplier", 0),
+    )
+
+
+def read_authorize(payload: Payload, _at: datetime) -> Authorization:
+    return Authorization(payload["idToken"]["idToken"])
+
+
+def read_noted(_payload: Payload, _at: datetime) -> Event:
+    return Noted()
+
+
+def token_info(token: TokenInfo | None) -> Payload:
+    if token is None:
+        return {"status": "Unknown"}
+    info: Payload = {"status": token.status}
+    if token.expires_at:
+        info["cacheExpiryDateTime"] = utc_text(token.expires_at)
+    if token.parent and len(token.parent) <= 36:
+        info["groupIdToken"] = {"idToken": token.parent, "type": "Central"}
+    return info
+
+
+def answer_boot(outcome: Outcome) -> Payload:
+    return {
+        "currentTime": utc_text(datetime.now(UTC)),
+        "interval": outcome.heartbeat_seconds,
+        "status": outcome.registration_status,
+    }
+
+
+def answer_authorize(outcome: Outcome) -> Payload:
+    return {"idTokenInfo": token_info(outcome.token)}
+
+
+def answer_transaction(outcome: Outcome) -> Payload:
+    return {"idTokenInfo": token_info(outcome.token)} if outcome.token else {}
+
+
+def constant(**payload: Any) -> Handler:
+    """A message we only keep: answered as the standard wants from those who don't act on it."""
+    return Handler(read_noted, lambda _outcome: payload)
+
+
+HANDLERS: dict[str, Handler] = {
+    "Authorize": Handler(read_authorize, answer_authorize),
+    "BootNotification": Handler(read_boot, answer_boot),
+    "ClearedChargingLimit": constant(),
+    "DataTransfer": constant(status="UnknownVendorId"),
+    "FirmwareStatusNotification": constant(),
+    "Get15118EVCertificate": constant(status="Failed", exiResponse=""),
+    "GetCertificateStatus": constant(status="Failed"),
+    "Heartbeat": Handler(
+        read_noted, lambda _: {"currentTime": utc_text(datetime.now(UTC))}, is_heartbeat=True
+    ),
+    "LogStatusNotification": constant(),
+    "MeterValues": Handler(read_meter_values, lambda _: {}),
+    "NotifyChargingLimit": constant(),
+    "NotifyCustomerInformation": constant(),
+    "NotifyDisplayMessages": constant(),
+    "NotifyEVChargingNeeds": constant(status="Rejected"),
+    "NotifyEVChargingSchedule": constant(status="Accepted"),
+    "NotifyEvent": constant(),
+    "NotifyMonitoringReport": constant(),
+    "NotifyReport": constant(),
+    "PublishFirmwareStatusNotification": constant(),
+    "ReportChargingProfiles": constant(),
+    "ReservationStatusUpdate": constant(),
+    "SecurityEventNotification": constant(),
+    "SignCertificate": constant(status="Rejected"),
+    "StatusNotification": Handler(read_status, lambda _: {}),
+    "TransactionEvent": Handler(read_transaction, answer_transaction),
+}

@@ -1,0 +1,229 @@
+"""Group commit: messages become durable together, and are answered only then.
+
+One task per process. While a batch commits, the next one gathers, so the load itself sets the
+size of the batches; at rest a message is committed at once.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+import psycopg
+from psycopg import errors
+
+from ingest import store
+from ingest.book import MAX_EVSES, Book, Session, Station
+from ingest.events import Event, Metering, Outcome, Transaction
+from ingest.sessions import apply
+from sql import DatabaseError
+from sql.database import AsyncConnection, async_connect
+
+log = logging.getLogger("kilowatch.ingest")
+
+BATCH = 2000
+LOGGED_BYTES = 64 * 1024
+MILLISECOND = timedelta(milliseconds=1)
+GONE_SECONDS = 5.0  # then stations are better served by a closed socket: they buffer
+REDO = (
+    store.ConflictError, errors.UniqueViolation, errors.DeadlockDetected,
+    errors.SerializationFailure,
+)  # fmt: skip
+LOST = (psycopg.OperationalError, psycopg.InterfaceError, DatabaseError, OSError)
+MOST_REDOS = 25
+
+
+class Message(msgspec.Struct):
+    """A station's CALL on its way to disk. `answer` encodes the result; `reply` sends it."""
+
+    station: Station
+    event: Event
+    received_at: datetime
+    message_id: str
+    action: str
+    frame: bytes
+    answer: Callable[[Outcome], bytes]
+    reply: Callable[[bytes], None]
+    error_code: str | None = None
+
+    def is_logged(self) -> bool:
+        """MeterValues are kept as meter values; their frames only while the station is traced."""
+        bulk = isinstance(self.event, Metering) or (
+            isinstance(self.event, Transaction) and self.event.is_bulk
+        )
+        traced = self.station.trace_until
+        return not bulk or (traced is not None and traced > self.received_at)
+
+
+class Writer:
+    """Takes messages by `put`; `run` commits them until cancelled.
+
+    `on_gone` is called once when the database has been away for `GONE_SECONDS`: everything not
+    yet durable is dropped unanswered, and stations send it again. `is_gone` tells newcomers.
+    """
+
+    def __init__(self, dsn: str, on_gone: Callable[[], None]) -> None:
+        self.dsn, self.on_gone = dsn, on_gone
+        self.is_gone = False
+        self.cache: dict[tuple[str, str], Session] = {}
+        self.commits = self.messages = self.redone = self.set_aside = 0
+        self._queue: list[Message] = []
+        self._waiting = asyncio.Event()
+        self._connection: AsyncConnection | None = None
+
+    def put(self, message: Message) -> None:
+        self._queue.append(message)
+        self._waiting.set()
+
+    async def run(self) -> None:
+        try:
+            while True:
+                await self._waiting.wait()
+                batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
+                if not self._queue:
+                    self._waiting.clear()
+                await self._settle(batch)
+        finally:
+            await self._disconnect()
+
+    async def drain(self) -> None:
+        """Wait until all that was put is durable (clean shutdown)."""
+        while self._queue and not self.is_gone:
+            await asyncio.sleep(0.01)
+
+    async def _settle(self, batch: list[Message]) -> None:
+        """Commit, redo, or part the batch until every message is stored and answered."""
+        for attempt in range(MOST_REDOS):
+            try:
+                answers = await self._commit(batch, careful=attempt > 0)
+            except REDO as error:
+                self.redone += 1
+                log.info("batch of %d redone: %s", len(batch), type(error).__name__)
+                continue
+            except LOST as error:
+                if not await self._reconnect(error):
+                    return
+                continue
+            except Exception as error:
+                await self._bisect(batch, error)
+                return
+            self._answer(batch, answers)
+            return
+        await self._bisect(batch, RuntimeError(f"no commit in {MOST_REDOS} attempts"))
+
+    def _answer(self, batch: list[Message], answers: list[bytes]) -> None:
+        self.commits += 1
+        self.messages += len(batch)
+        for message, answer in zip(batch, answers, strict=True):
+            message.reply(answer)
+
+    async def _bisect(self, batch: list[Message], error: Exception) -> None:
+        """One bad message must not cost the others: halve until it stands alone."""
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            await self._settle(batch[:middle])
+            await self._settle(batch[middle:])
+            return
+        await self._set_aside(batch[0], error)
+
+    async def _set_aside(self, message: Message, error: Exception) -> None:
+        """Keep what can't be booked as it came, tell staff, and answer: a station would otherwise
+        send it for ever."""
+        self.set_aside += 1
+        log.error("%s %s set aside: %s", message.station.station_id, message.action, error)
+        outcome = Outcome(transaction_id="0")
+        row = self._log_row(message, message.answer(outcome), type(error).__name__)
+        try:
+            await store.insert_logs(await self._connect(), [row])
+        except LOST as lost:
+            if not await self._reconnect(lost):
+                return
+            await self._set_aside(message, error)
+            return
+        message.reply(message.answer(outcome))
+
+    async def _commit(self, batch: list[Message], *, careful: bool) -> list[bytes]:
+        """One transaction; returns the answers to send now that it is durable."""
+        connection = await self._connect()
+        book = Book()
+        try:
+            async with connection.transaction():
+                await self._add_evses(connection, batch)
+                wants = [(m.station, m.event) for m in batch]
+                await store.load(connection, book, wants, self.cache)
+                answers = [self._apply(book, message) for message in batch]
+                await store.store(connection, book, careful=careful)
+        except BaseException:
+            store.forget(book, self.cache)
+            raise
+        store.settled(book, self.cache)
+        return answers
+
+    def _apply(self, book: Book, message: Message) -> bytes:
+        outcome = apply(book, message.station, message.event, message.received_at)
+        answer = message.answer(outcome)
+        if message.is_logged():
+            book.logs.append(self._log_row(message, answer, message.error_code))
+        return answer
+
+    @staticmethod
+    def _log_row(message: Message, answer: bytes, error: str | None = None) -> tuple[object, ...]:
+        took_ms = (datetime.now(message.received_at.tzinfo) - message.received_at) / MILLISECOND
+        return (
+            message.station.station_id, message.received_at, "in", message.message_id,
+            message.action, text_of(message.frame), text_of(answer), took_ms, error,
+        )  # fmt: skip
+
+    async def _add_evses(self, connection: AsyncConnection, batch: list[Message]) -> None:
+        missing: dict[str, tuple[Station, set[int]]] = {}
+        for message in batch:
+            evse_id = getattr(message.event, "evse_id", None)
+            station = message.station
+            if evse_id and 0 < evse_id <= MAX_EVSES and evse_id not in station.evses:
+                missing.setdefault(station.station_id, (station, set()))[1].add(evse_id)
+        for station, evse_ids in missing.values():
+            await store.add_evses(connection, station, evse_ids)
+
+    async def _connect(self) -> AsyncConnection:
+        if self._connection is None or self._connection.closed:
+            self._connection = await async_connect(self.dsn, application_name="kilowatch ingest")
+            self._connection.prepare_threshold = 2
+        return self._connection
+
+    async def _disconnect(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    async def _reconnect(self, error: Exception) -> bool:
+        """Wait for the database. False: it took too long, and what waited has been dropped."""
+        log.warning("database: %s", " ".join(str(error).split())[:200])
+        self.cache.clear()  # a commit whose outcome is unknown: only the database knows
+        started, pause = time.monotonic(), 0.05
+        while True:
+            await self._disconnect()
+            try:
+                await self._connect()
+                break
+            except LOST:
+                if not self.is_gone and time.monotonic() - started > GONE_SECONDS:
+                    self._give_up()
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.5, 1.0)
+        was_gone, self.is_gone = self.is_gone, False
+        return not was_gone
+
+    def _give_up(self) -> None:
+        self.is_gone = True
+        self._queue.clear()
+        self._waiting.clear()
+        log.error("database away for %.0f s: stations are sent away", GONE_SECONDS)
+        self.on_gone()
+
+
+def text_of(frame: bytes) -> str:
+    """A frame as PostgreSQL can keep it: valid UTF-8 without NUL."""
+    return frame[:LOGGED_BYTES].decode(errors="replace").replace("\x00", "\ufffd")
+
