@@ -14,11 +14,18 @@ from wtforms.validators import InputRequired, Length
 from dashboard.auth import Throttled, audit, check_password, own_path
 from dashboard.deps import Deps
 from dashboard.i18n import LANGUAGE_COOKIE, LANGUAGES, THEME_COOKIE, THEMES, mark, t
+from dashboard.public.responses import harden
 
 YEAR = 365 * 24 * 3600
 START = "/app/"
 WRONG = mark("E-mail address and password do not belong together.")
 SLOW = mark("Too many attempts. Wait a quarter of an hour, or ask an administrator.")
+ROLE_WORDS = {
+    "operator": mark("Control room"),
+    "manager": mark("Manager"),
+    "finance": mark("Finance"),
+    "admin": mark("Administrator"),
+}
 EXPIRED = mark("The page was open for too long. Try again.")
 
 
@@ -37,6 +44,7 @@ def create_blueprint(deps: Deps) -> Blueprint:
     """/login, /logout, /account and /choose."""
     routes = Blueprint("login", __name__, template_folder="public/templates")
     secure = deps.settings.public_url.startswith("https:")
+    routes.after_request(harden)
     routes.add_url_rule("/login", "login", _login, methods=["GET"])
     routes.add_url_rule("/login", "log_in", partial(_log_in, deps), methods=["POST"])
     routes.add_url_rule("/logout", "log_out", partial(_log_out, deps), methods=["POST"])
@@ -54,7 +62,9 @@ def _login() -> Response:
 def _account() -> Response:
     if not current_user.is_authenticated:
         return redirect("/login?next=/account")
-    return make_response(render_template("account.html", form=Confirmation()))
+    return make_response(
+        render_template("account.html", form=Confirmation(), role_words=ROLE_WORDS)
+    )
 
 
 def _log_out(deps: Deps) -> Response:

@@ -102,27 +102,34 @@ def driver_state(
     now: datetime | None = None,
 ) -> DriverState:
     """The same state as a driver should read it: never a cause, always whether it can be used."""
-    shown = form.since(since, now) if since and now else ""
-    if state == "charging":
-        detail = t("charging since {time}", time=shown) if shown else ""
-        return DriverState("busy", t("In use"), detail)
-    if state == "suspended":
-        paused = charging_state == "SuspendedEVSE"
-        return DriverState("idle", t("In use"), t("paused") if paused else t("car not charging"))
-    if state == "unknown":
-        detail = t("no contact since {time}", time=shown) if shown else t("no contact")
-        return DriverState("unknown", t("Cannot be started from the phone right now"), detail)
     kind, word, detail = DRIVER.get(state, DRIVER["preparing"])
-    return DriverState(kind, t(word), t(detail) if detail else "")
+    shown = form.since(since, now) if since and now else ""
+    told = t(detail) if detail else ""
+    if state == "charging" and shown:
+        told = t("charging since {time}", time=shown)
+    elif state == "unknown" and shown:
+        told = t("no contact since {time}", time=shown)
+    elif state == "suspended" and charging_state == "SuspendedEVSE":
+        told = t("paused")
+    return DriverState(kind, t(word), told)
 
 
+def driver_kind(state: str) -> str:
+    """Only the shape and colour of `driver_state`."""
+    return DRIVER.get(state, DRIVER["preparing"])[0]
+
+
+# state -> shape and colour, word, detail; driver_state adds times to some of them
 DRIVER = {
     "available": ("free", mark("Available"), ""),
     "silent": ("free", mark("Available"), ""),
     "derated": ("free", mark("Available"), mark("reduced power right now")),
     "preparing": ("busy", mark("In use"), ""),
+    "charging": ("busy", mark("In use"), ""),
+    "suspended": ("idle", mark("In use"), mark("car not charging")),
     "finished": ("idle", mark("In use"), mark("finished")),
     "reserved": ("busy", mark("In use"), mark("reserved")),
     "faulted": ("fault", mark("Out of order"), ""),
     "unavailable": ("closed", mark("Closed for maintenance"), ""),
+    "unknown": ("unknown", mark("Cannot be started from the phone right now"), mark("no contact")),
 }

@@ -1,0 +1,80 @@
+// Betterment only: every page works without it. It locates, follows the live states and reloads
+// the page of one charger when that charger changes.
+const near = document.getElementById("near");
+if (near && navigator.geolocation) {
+  near.hidden = false;
+  near.addEventListener("click", () => {
+    near.disabled = true;
+    navigator.geolocation.getCurrentPosition(
+      ({ coords }) => {
+        const ask = new URLSearchParams(new FormData(near.form));
+        ask.set("lat", coords.latitude.toFixed(3));
+        ask.set("lon", coords.longitude.toFixed(3));
+        ask.delete("q");
+        location.assign(`/?${ask}`);
+      },
+      () => {
+        near.disabled = false;
+        document.getElementById("nowhere").hidden = false;
+      },
+      { timeout: 10000, maximumAge: 60000 },
+    );
+  });
+}
+
+const ask = document.getElementById("ask");
+if (ask) ask.addEventListener("change", (event) => event.target.id !== "q" && ask.requestSubmit());
+
+const shapes = new Map();
+for (const svg of document.querySelectorAll("[data-evse]")) shapes.set(Number(svg.dataset.evse), svg);
+const list = document.getElementById("sites");
+const live = document.getElementById("live");
+
+function say(template, numbers) {
+  return template.replace(/\{(\w+)\}/g, (_, name) => numbers[name]);
+}
+
+function count(root) {
+  const kinds = [...root.querySelectorAll("[data-evse]")].map((svg) => svg.classList[0]);
+  return { free: kinds.filter((kind) => kind === "free").length, n: kinds.length, kinds };
+}
+
+function redraw(site) {
+  const { free, n, kinds } = count(site);
+  const used = kinds.some((kind) => kind === "busy" || kind === "idle");
+  const kind = free ? "free" : used ? "busy" : kinds[0];
+  const tag = site.querySelector(".tag");
+  tag.className = `tag ${kind}`;
+  tag.querySelector("use").setAttribute("href", `#${kind}`);
+  const words = list.dataset[free ? "some" : used ? "none" : kind];
+  tag.querySelector("span").textContent = say(words, { free, n });
+}
+
+function apply({ evse_key: keys, state: kinds }) {
+  const touched = new Set();
+  keys.forEach((key, i) => {
+    const svg = shapes.get(key);
+    if (!svg || svg.classList.contains(kinds[i])) return;
+    svg.setAttribute("class", kinds[i]);
+    svg.querySelector("use").setAttribute("href", `#${kinds[i]}`);
+    touched.add(svg.closest(".site"));
+  });
+  if (touched.size && document.querySelector("[data-reload]")) return location.reload();
+  touched.forEach(redraw);
+  const total = document.getElementById("total");
+  // a filtered or shortened list says what the server counted
+  if (touched.size && total && !location.search) total.textContent = say(total.dataset.words, count(list));
+}
+
+if (shapes.size && window.EventSource) {
+  const clock = live.querySelector("time");
+  const precise = clock.textContent.split(":").length > 2;
+  const tick = (event) => {
+    live.classList.remove("stale");
+    clock.textContent = new Date().toLocaleTimeString("sv", precise ? {} : { hour: "2-digit", minute: "2-digit" });
+    if (event.type !== "beat") apply(JSON.parse(event.data));
+  };
+  const stream = new EventSource("/live/public");
+  for (const name of ["snapshot", "evses", "beat"]) stream.addEventListener(name, tick);
+  stream.addEventListener("error", () => live.classList.add("stale"));
+}
