@@ -45,13 +45,14 @@ class Meter:
         self._base_wh = self.register_wh(at)
         self._curve, self._lost_wh = None, 0
 
-    def freeze(self, at: datetime) -> None:
-        """Stop counting while power flows on, as a broken meter does."""
-        self._held_wh = self.register_wh(at)
+    def set_frozen(self, is_frozen: bool, at: datetime) -> None:
+        """Stop counting while power flows on, as a broken meter does; or count again.
 
-    def thaw(self, at: datetime) -> None:
-        """Count on from the frozen register; what flowed meanwhile is never counted."""
-        if self._held_wh is not None:
+        It counts on from the frozen register: what flowed meanwhile is never counted.
+        """
+        if is_frozen:
+            self._held_wh = self.register_wh(at)
+        elif self._held_wh is not None:
             self._lost_wh = self._flowed_wh(at) + self._base_wh - self._held_wh
             self._held_wh = None
 

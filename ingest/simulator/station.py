@@ -13,6 +13,7 @@ from websockets.typing import Subprotocol
 
 from ingest.simulator.evse import Fault, Guest, LiveSession, StopReason, VirtualEvse
 from ingest.simulator.link import CallRefusedError, Link, Payload, Reply
+from ingest.simulator.meter import now
 from ingest.simulator.outbox import Message, Outbox
 from ingest.simulator.plan import Reading, Visit, plan_visit
 from ingest.simulator.spec import Pace, VirtualStationSpec
@@ -115,10 +116,17 @@ class VirtualStation:
 
     def regain_contact(self, reason: str) -> None:
         """Take back one reason for silence."""
+        if reason not in self._silences:
+            return
         self._silences.discard(reason)
         if not self._silences:
             self._failures = 0
             self._reachable.set()
+
+    def freeze_meters(self, is_frozen: bool) -> None:
+        """Stop or start the counting of every register; power is not affected."""
+        for evse in self.evses.values():
+            evse.meter.set_frozen(is_frozen, now())
 
     def fail(self, evse_id: int, fault: Fault) -> None:
         """Break an evse until ``recover`` or a reboot."""

@@ -33,7 +33,7 @@ _ENDINGS = {
     StopReason.SOFT_RESET: ("ResetCommand", "Reboot"),
     StopReason.HARD_RESET: ("ResetCommand", "ImmediateReset"),
     StopReason.UNLOCKED: ("UnlockCommand", "Other"),
-    StopReason.FAULT: ("AbnormalCondition", "GroundFault"),
+    StopReason.FAULT: ("AbnormalCondition", "Other"),
     StopReason.NOT_AUTHORIZED: ("Deauthorized", "DeAuthorized"),
     StopReason.POWER_LOSS: ("AbnormalCondition", "PowerLoss"),
 }
@@ -127,6 +127,8 @@ class Dialect201:
 
     def ended(self, session: LiveSession, reading: Reading) -> Message:
         trigger, reason = _ENDINGS[session.stop_reason or StopReason.DRIVER]
+        if self._station.evses[session.evse_id].fault is Fault.GROUND_FAILURE:
+            reason = "GroundFault"
         info = {"chargingState": "EVConnected", "stoppedReason": reason}
         message = self._event("Ended", trigger, session, reading, info)
         message.payload["meterValue"] = [self._meter_value(session, reading, "Transaction.End")]
