@@ -7,13 +7,10 @@ names a server that has TimescaleDB, once more there.
 
 import asyncio
 import os
-import queue
 import secrets
 import shutil
 import socket
-import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import cache
@@ -22,12 +19,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from facts import TIME_ZONE
+from programs import Program
 
 from sql.database import AsyncConnection, Connection, async_connect, connect
 from sql.embedded import start_embedded, stop_embedded
 from sql.migrate import migrate
 
-TIME_ZONE = "Europe/Stockholm"
 FOLDER = "TEST_DATABASE_FOLDER"  # tells the workers where the run's server is
 TEMPLATE_LOCK = 1
 # Lost on a crash of the machine, as it may be; never used outside of tests.
@@ -61,6 +59,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test of the database runs on every engine there is."""
     if "engine" in metafunc.fixturenames:
         metafunc.parametrize("engine", _engines(), scope="session")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what was left out, so that nobody takes its silence for success."""
+    skipped = {str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", [])}
+    for reason in sorted(skipped):
+        terminalreporter.write_line(f"NOT TESTED: {reason}", red=True, bold=True)
 
 
 def _engines() -> list[str]:
@@ -132,10 +137,17 @@ def database(engine: str) -> Iterator[str]:
 def _database(engine: str, source: str) -> Iterator[str]:
     name = f"test_{secrets.token_hex(8)}"
     with connect(server(engine)) as admin:
-        _execute(admin, f"CREATE DATABASE {name} TEMPLATE {source}")
+        # copied as files: three times as quick as through the log when nothing is synced
+        _execute(admin, f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY file_copy")
     yield dsn_of(server(engine), name)
     with connect(server(engine)) as admin:
         _execute(admin, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def plain_database() -> Iterator[str]:
+    """As `database`, always on plain PostgreSQL."""
+    yield from _database("plain", template("plain"))
 
 
 @pytest.fixture
@@ -205,58 +217,6 @@ def async_eventually(eventually: Eventually) -> Callable[..., Any]:
         return await asyncio.to_thread(eventually, *arguments, **named)
 
     return wait
-
-
-class Program:
-    """A program under test whose output can be waited for."""
-
-    def __init__(self, command: list[str], environment: dict[str, str] | None = None) -> None:
-        self.lines: list[str] = []
-        self._arrived: queue.Queue[str | None] = queue.Queue()
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, **(environment or {})},
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
-            self._arrived.put(line.rstrip("\n"))
-        self._arrived.put(None)
-
-    def wait_for(self, text: str, seconds: float = 30) -> str:
-        """The next line that contains `text`; fails when the program ends without it."""
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                line = self._arrived.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                pytest.fail(f"no {text!r} within {seconds} s, but: {self.lines}")
-            if line is None:
-                pytest.fail(f"ended without {text!r}, but: {self.lines}")
-            self.lines.append(line)
-            if text in line:
-                return line
-
-    def end(self, seconds: float = 10) -> int:
-        """Ask it to end, insist after a while; the exit code."""
-        if self.process.poll() is None:
-            self.process.terminate()
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self._reader.join()
-        assert self.process.stdout
-        self.process.stdout.close()
-        return self.process.returncode
 
 
 @pytest.fixture

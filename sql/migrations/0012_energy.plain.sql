@@ -27,24 +27,24 @@ CREATE INDEX energy_day_month ON energy_day
 CREATE FUNCTION meter_value_roll_up() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     -- sorted by key, so that two writers never wait for each other in a circle
-    INSERT INTO energy_15min AS old (bucket, evse_key, station_id, evse_id, energy_wh, peak_power_w)
+    INSERT INTO energy_15min AS kept (bucket, evse_key, station_id, evse_id, energy_wh, peak_power_w)
     SELECT date_bin('15 minutes', measured_at, timestamptz '2000-01-01 00:00+00'),
         evse_key, station_id, evse_id, coalesce(sum(energy_delta_wh), 0)::bigint,
         max(power_w) FILTER (WHERE flags IS NULL)
     FROM added WHERE evse_id > 0
     GROUP BY 1, 2, 3, 4 ORDER BY 2, 1, 3, 4
     ON CONFLICT (evse_key, bucket, station_id, evse_id) DO UPDATE SET
-        energy_wh = old.energy_wh + excluded.energy_wh,
-        peak_power_w = greatest(old.peak_power_w, excluded.peak_power_w);
-    INSERT INTO energy_day AS old (bucket, evse_key, station_id, evse_id, energy_wh, peak_power_w)
+        energy_wh = kept.energy_wh + excluded.energy_wh,
+        peak_power_w = greatest(kept.peak_power_w, excluded.peak_power_w);
+    INSERT INTO energy_day AS kept (bucket, evse_key, station_id, evse_id, energy_wh, peak_power_w)
     SELECT date_trunc('day', measured_at, {{time_zone}}),
         evse_key, station_id, evse_id, coalesce(sum(energy_delta_wh), 0)::bigint,
         max(power_w) FILTER (WHERE flags IS NULL)
     FROM added WHERE evse_id > 0
     GROUP BY 1, 2, 3, 4 ORDER BY 2, 1, 3, 4
     ON CONFLICT (evse_key, bucket, station_id, evse_id) DO UPDATE SET
-        energy_wh = old.energy_wh + excluded.energy_wh,
-        peak_power_w = greatest(old.peak_power_w, excluded.peak_power_w);
+        energy_wh = kept.energy_wh + excluded.energy_wh,
+        peak_power_w = greatest(kept.peak_power_w, excluded.peak_power_w);
     RETURN NULL;
 END $$;
 CREATE TRIGGER meter_value_roll_up AFTER INSERT ON meter_value

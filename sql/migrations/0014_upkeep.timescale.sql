@@ -39,7 +39,8 @@ END $$;
 
 -- Bring the rollups up to date between two instants, bottom-up. Each level's window is widened to
 -- whole buckets and ends where the current bucket begins: past it the watermark would hide the
--- readings to come, and up to it reads are live anyway.
+-- readings to come, and up to it reads are live anyway. A commit follows each level: only then
+-- does the next one learn what changed.
 CREATE PROCEDURE refresh_rollups(from_at timestamptz, to_at timestamptz)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -61,12 +62,14 @@ BEGIN
         time_bucket('15 minutes', now()));
     IF low < high THEN
         CALL refresh_continuous_aggregate('energy_15min', low, high);
+        COMMIT;
     END IF;
 
     low := time_bucket('1 hour', from_at);
     high := least(time_bucket('1 hour', to_at) + interval '1 hour', time_bucket('1 hour', now()));
     IF low < high THEN
         CALL refresh_continuous_aggregate('energy_hour', low, high);
+        COMMIT;
     END IF;
 
     -- a day is added on the wall clock: some days have 23 or 25 hours
@@ -76,6 +79,7 @@ BEGIN
         current);
     IF low < high THEN
         CALL refresh_continuous_aggregate('energy_day', low, high);
+        COMMIT;
     END IF;
 
     low := date_trunc('month', from_at, zone);
@@ -84,6 +88,7 @@ BEGIN
         AT TIME ZONE zone, current);
     IF low < high THEN
         CALL refresh_continuous_aggregate('energy_month', low, high);
+        COMMIT;
     END IF;
 END $$;
 
