@@ -26,8 +26,10 @@ FOLDER = Path(__file__).parent / "queries"
 class Queries:
     """The queries of one file as methods."""
 
-    def __init__(self, texts: dict[str, str], methods: dict[str, Callable[..., Any]]) -> None:
-        self.texts = texts  # name -> SQL with %(name)s parameters
+    def __init__(self, found: dict[str, Any], methods: dict[str, Callable[..., Any]]) -> None:
+        # by name: SQL with %(name)s parameters, and what the comment says of it
+        self.texts: dict[str, str] = {name: query.sql for name, query in found.items()}
+        self.sentences = {name: (query.__doc__ or "").strip() for name, query in found.items()}
         self._methods = methods
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -62,7 +64,7 @@ def _load(part: str, adapter: str, as_list: Callable[[Any], Callable[..., Any]])
         name: as_list(query) if query.operation == SQLOperationType.SELECT else query
         for name, query in queries.items()
     }
-    return Queries({name: query.sql for name, query in queries.items()}, methods)
+    return Queries(queries, methods)
 
 
 def _list(query: Callable[..., Any]) -> Callable[..., Any]:

@@ -150,6 +150,14 @@ def plain_database() -> Iterator[str]:
     yield from _database("plain", template("plain"))
 
 
+@pytest.fixture(scope="session")
+def shared_connection(engine: str) -> Iterator[Connection]:
+    """A connection to a migrated database that tests may only look at."""
+    for database in _database(engine, template(engine)):
+        with connect(database) as connection:
+            yield connection
+
+
 @pytest.fixture
 def connection(database: str) -> Iterator[Connection]:
     """An autocommitting connection to `database`."""
