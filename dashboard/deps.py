@@ -22,6 +22,12 @@ class Deps:
     settings: Settings
     pool: ConnectionPool[Connection]
 
+    @property
+    def dsn(self) -> str:
+        """For a connection of one's own, to listen on."""
+        conninfo = self.pool.conninfo
+        return conninfo if isinstance(conninfo, str) else conninfo()
+
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[Any]]:
         """A connection lent from the pool whose rows are dicts."""

@@ -46,7 +46,7 @@ function redraw(site) {
   const tag = site.querySelector(".tag");
   tag.className = `tag ${kind}`;
   tag.querySelector("use").setAttribute("href", `#${kind}`);
-  const words = list.dataset[free ? "some" : used ? "none" : kind];
+  const words = list.dataset[free ? "some" : used ? (n === 1 ? "one" : "none") : kind];
   tag.querySelector("span").textContent = say(words, { free, n });
 }
 

@@ -15,7 +15,7 @@ from dashboard.public.places import Found
 SIZE = 600.0  # a view is a square of so many units; land goes on beyond it
 MARGIN = 60.0
 SMALLEST_SPAN = 0.25  # degrees: the outline has nothing finer to show
-APART = 46.0  # units: marks nearer than this become one
+APART = (78.0, 46.0)  # units across and down: marks nearer than this become one
 HOME = "SWE"
 BOX = (-6.0, 52.0, 40.0, 73.0)  # west, south, east, north of the outline
 Point = tuple[float, float]
@@ -77,13 +77,17 @@ def marks(found: Iterable[Found], view: View) -> list[Mark]:
         if one.place.position is None:
             continue
         point = view.place(*one.place.position)
-        near = next((c for c in clusters if math.dist(c[0][0], point) < APART), None)
+        near = next((c for c in clusters if _touch(c[0][0], point)), None)
         if near is None:
             clusters.append([(point, one)])
         else:
             near.append((point, one))
     placed = [_mark(cluster) for cluster in clusters]
     return sorted(placed, key=lambda mark: mark.y)
+
+
+def _touch(one: Point, other: Point) -> bool:
+    return abs(one[0] - other[0]) < APART[0] and abs(one[1] - other[1]) < APART[1]
 
 
 def _mark(cluster: list[tuple[Point, Found]]) -> Mark:
@@ -93,7 +97,8 @@ def _mark(cluster: list[tuple[Point, Found]]) -> Mark:
 
 def outline_svg(geojson: Path, tolerance: float = 0.012) -> str:
     """The basemap as an SVG with the symbols `home` and `land`, y pointing down, in degrees."""
-    home, land = [], []
+    home: list[str] = []
+    land: list[str] = []
     for feature in json.loads(geojson.read_text())["features"]:
         geometry = feature["geometry"]
         polygons = geometry["coordinates"]
@@ -102,7 +107,8 @@ def outline_svg(geojson: Path, tolerance: float = 0.012) -> str:
         paths = [path for polygon in polygons if (path := _path(polygon[0], tolerance))]
         (home if feature["properties"]["a3"] == HOME else land).extend(paths)
     shapes = "".join(
-        f'<path id="{name}" d="{"".join(d)}"/>' for name, d in (("land", land), ("home", home))
+        f'<path id="{name}" vector-effect="non-scaling-stroke" d="{"".join(d)}"/>'
+        for name, d in (("land", land), ("home", home))
     )
     return f'<svg xmlns="http://www.w3.org/2000/svg">{shapes}</svg>'
 

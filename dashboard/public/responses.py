@@ -27,7 +27,7 @@ def harden(response: Response) -> Response:
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers.setdefault("Cache-Control", "no-cache")
     response.vary.update(["Accept-Encoding", "Accept-Language", "Cookie"])
-    if response.content_encoding is None and "gzip" in request.accept_encodings:
+    if not response.content_encoding and request.accept_encodings["gzip"] > 0:
         _compress(response)
     return response
 
