@@ -22,7 +22,7 @@ DIALECTS: dict[str, Callable[[VirtualStation], Dialect]] = {"1.6": Dialect16, "2
 
 # Far busier than a real public network (5 to 20 %), so that a live board looks alive.
 _BUSY_SHARE = 0.3
-_FAULTY_SHARE = 0.03
+_FAULTY_SHARE = 0.02
 _MINUTE = 60.0
 _FAULT_S = (10 * _MINUTE, 40 * _MINUTE)
 _SILENCE_S = (1 * _MINUTE, 6 * _MINUTE)
@@ -30,6 +30,25 @@ _BETWEEN_SILENCES_S = 300 * _MINUTE
 _FASTEST_METER_S = 1.0
 _STAGGER_S = 0.1
 _ALL_UP_WITHIN_S = 10.0
+
+
+class Tokens:
+    """The drivers' tokens: nobody charges at two places while another token is free."""
+
+    def __init__(self, id_tokens: Sequence[str]) -> None:
+        self._all = tuple(id_tokens)
+        self._free = list(id_tokens)
+
+    def take(self, rng: Random) -> str:
+        """Return a free token, or any when all are in use."""
+        if not self._free:
+            return rng.choice(self._all)
+        return self._free.pop(rng.randrange(len(self._free)))
+
+    def give_back(self, id_token: str) -> None:
+        """Let others have the token again."""
+        if id_token not in self._free:
+            self._free.append(id_token)
 
 
 async def run_fleet(
@@ -45,14 +64,14 @@ async def run_fleet(
 
     Cancelled, it ends running sessions, waits two seconds at most for the answers and hangs up.
     """
-    pace = _pace(speed)
+    pace, tokens = _pace(speed), Tokens(id_tokens)
     stagger_s = min(_STAGGER_S, _ALL_UP_WITHIN_S / max(1, len(stations)))
     async with asyncio.TaskGroup() as group:
         for n, spec in enumerate(stations):
             rng = Random(f"{seed}:{spec.station_id}")
             station = VirtualStation(spec, url, rng, DIALECTS, pace)
             controls.attach(station)
-            group.create_task(_play(station, n * stagger_s, seed, id_tokens))
+            group.create_task(_play(station, n * stagger_s, seed, tokens))
 
 
 def pick_stations(sites: Sequence[Site], count: int, seed: int = 1) -> tuple[Station, ...]:
@@ -68,14 +87,12 @@ def _pace(speed: float) -> Pace:
     return Pace(speed=speed, meter_interval_s=interval_s)
 
 
-async def _play(
-    station: VirtualStation, delay_s: float, seed: int, id_tokens: Sequence[str]
-) -> None:
+async def _play(station: VirtualStation, delay_s: float, seed: int, tokens: Tokens) -> None:
     await asyncio.sleep(delay_s)
     station.start_task(_silences(station, Random(f"{seed}:{station.station_id}:line")))
     for evse_id in station.evses:
         rng = Random(f"{seed}:{station.station_id}:{evse_id}")
-        place = Place(station, evse_id, rng, id_tokens)
+        place = Place(station, evse_id, rng, tokens)
         station.start_task(place.drivers())
         station.start_task(place.faults())
     await station.run()
@@ -84,12 +101,10 @@ async def _play(
 class Place:
     """One evse as its drivers know it: somebody comes, sometimes it is broken."""
 
-    def __init__(
-        self, station: VirtualStation, evse_id: int, rng: Random, id_tokens: Sequence[str]
-    ) -> None:
+    def __init__(self, station: VirtualStation, evse_id: int, rng: Random, tokens: Tokens) -> None:
         self._station = station
         self._evse = station.evses[evse_id]
-        self._id_tokens = id_tokens
+        self._tokens = tokens
         self._rng = rng
         # Its own stream: how long drivers stay must not decide when something breaks.
         self._fault_rng = Random(rng.getrandbits(64))
@@ -104,10 +119,12 @@ class Place:
             gap_s = visit.unplug_s * (1 / _BUSY_SHARE - 1) * self._rng.expovariate(1)
             await self._gap(self._rng.uniform(0, 5) if is_busy else gap_s)
             is_busy = False
-            guest = Guest(
-                visit, self._rng.choice(self._id_tokens), hesitates_s=self._rng.uniform(2, 6)
-            )
-            await self._evse.serve(guest)
+            id_token = self._tokens.take(self._rng)
+            try:
+                hesitates_s = self._rng.uniform(2, 6)
+                await self._evse.serve(Guest(visit, id_token, hesitates_s=hesitates_s))
+            finally:
+                self._tokens.give_back(id_token)
 
     async def faults(self) -> None:
         """Break and mend for ever; whoever waited in line takes the mended evse at once."""
@@ -125,12 +142,12 @@ class Place:
         self._evse.fail(self._fault_rng.choice(tuple(Fault)))
         await _first(rebooted, self._station.pace.real(lasts_s))
         self._evse.recover()
-        await self._pass(self._fault_rng.uniform(15, 30))
+        await self._pass(self._fault_rng.uniform(8, 15))
         self._somebody_waits.set()
 
     async def _gap(self, seconds: float) -> None:
-        self._somebody_waits.clear()
         await _first(self._somebody_waits, self._station.pace.real(seconds))
+        self._somebody_waits.clear()
 
     async def _pass(self, seconds: float) -> None:
         await asyncio.sleep(self._station.pace.real(seconds))

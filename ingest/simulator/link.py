@@ -1,6 +1,7 @@
 """OCPP-J on one WebSocket, the station's side: one CALL at a time out, all CALLs in answered."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -8,6 +9,7 @@ from uuid import uuid4
 import msgspec
 from websockets.asyncio.client import ClientConnection
 
+_LOG = logging.getLogger(__name__)
 CALL, CALLRESULT, CALLERROR = 2, 3, 4
 Payload = dict[str, Any]
 # The answer's payload, and what to do once the answer is on its way.
@@ -63,13 +65,17 @@ class Link:
     async def listen(self) -> None:
         """Answer and dispatch frames until the connection closes (raises ConnectionClosed)."""
         while True:
-            await self._receive(await self._socket.recv())
+            text = await self._socket.recv()
+            try:
+                frame = msgspec.json.decode(text, type=list[Any])
+                await self._receive(frame)
+            except (LookupError, TypeError, ValueError) as error:
+                _LOG.warning("unreadable frame ignored: %r: %.200r", error, text)
 
     async def _send(self, frame: list[Any]) -> None:
         await self._socket.send(msgspec.json.encode(frame).decode())
 
-    async def _receive(self, text: str | bytes) -> None:
-        frame = msgspec.json.decode(text)
+    async def _receive(self, frame: list[Any]) -> None:
         if frame[0] == CALL:
             await self._answer(*frame[1:4])
         elif self._waiting is not None and self._waiting[0] == frame[1]:

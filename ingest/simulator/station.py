@@ -1,6 +1,7 @@
 """One virtual station: keeps a connection, boots, says what happens, obeys what it is told."""
 
 import asyncio
+import logging
 from base64 import b64encode
 from collections.abc import Callable, Coroutine
 from random import Random
@@ -18,6 +19,7 @@ from ingest.simulator.outbox import Message, Outbox
 from ingest.simulator.plan import Reading, Visit, plan_visit
 from ingest.simulator.spec import Pace, VirtualStationSpec
 
+_LOG = logging.getLogger(__name__)
 _LAST_WORDS_S = 2.0  # how long a simulator that ends waits for its last stops to be answered
 _DEFAULT_HEARTBEAT_S = 300.0
 _REMOTE_VISIT_S = 900.0  # who starts from a phone stays long enough to watch it
@@ -214,11 +216,21 @@ class VirtualStation:
             await self._reachable.wait()
             try:
                 await self._converse()
-            except (OSError, WebSocketException, TimeoutError, CallRefusedError):
+            except (OSError, WebSocketException, TimeoutError, CallRefusedError) as error:
+                self._note_failure(error)
+            except (LookupError, TypeError, ValueError) as error:
+                _LOG.warning("%s: answer makes no sense: %r", self.station_id, error)
                 self._failures += 1
             self.is_online = False
             self.outbox.forget_passing()
             await asyncio.sleep(self._pause_s())
+
+    def _note_failure(self, error: Exception) -> None:
+        """Say once why a station never came up; later losses are part of the play."""
+        self._failures += 1
+        is_news = self._failures == 1 and not self.accepted.is_set()
+        level = logging.WARNING if is_news else logging.DEBUG
+        _LOG.log(level, "%s: no contact with %s: %s", self.station_id, self._url, error)
 
     def _pause_s(self) -> float:
         """Back off exponentially with jitter, so that a fleet does not return in step."""
@@ -238,7 +250,9 @@ class VirtualStation:
             close_timeout=2,
         ) as socket:
             if socket.subprotocol != self._dialect.subprotocol:
-                raise ConnectionRefusedError("no version in common")
+                raise ConnectionRefusedError(f"it does not speak {self._dialect.subprotocol}")
+            if self._silences:  # cut while the handshake was under way
+                raise ConnectionResetError("line cut")
             self._socket = socket
             try:
                 await self._use(socket)
