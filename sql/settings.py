@@ -56,13 +56,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """Return the typed settings.
 
     Raises:
-        SettingsError: a value is wrong or a name is unknown; the message is one line.
+        SettingsError: a value is wrong; the message is one line that names it.
     """
-    given = {
-        name.removeprefix(PREFIX): value
-        for name, value in environment.items()
-        if name.startswith(PREFIX)
-    }
+    names = [field.upper() for field in Settings.__struct_fields__]
+    given = {name: environment[PREFIX + name] for name in names if PREFIX + name in environment}
     settings = _convert(given)
     if settings.time_zone not in available_timezones():
         raise SettingsError(
@@ -75,18 +72,22 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 def _convert(given: Mapping[str, str]) -> Settings:
     try:
-        return msgspec.convert(given, Settings, strict=False)
+        return msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, text: kind(text))
     except msgspec.ValidationError as error:
         raise SettingsError(_explain(str(error), given)) from None
 
 
 def _explain(message: str, given: Mapping[str, str]) -> str:
     """msgspec says "Expected `int`, got `str` - at `$.OCPP_PORT`": turn it into our own line."""
-    if message.startswith("Object contains unknown field"):
-        return f"{PREFIX}{message.split('`')[1]} is no setting; see: python app.py settings"
     expected, _, path = message.partition(" - at `$.")
     name = path.rstrip("`")
     return f"{PREFIX}{name}={given.get(name, '')}: {expected[0].lower()}{expected[1:]}"
+
+
+def unknown_names(environment: Mapping[str, str]) -> list[str]:
+    """Names with our prefix that are no settings: most likely mistyped."""
+    known = {PREFIX + field.upper() for field in Settings.__struct_fields__}
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
 
 
 def origins(environment: Mapping[str, str]) -> dict[str, str]:

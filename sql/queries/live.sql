@@ -57,3 +57,17 @@ SELECT
         WHERE bucket >= date_trunc('day', now(), :time_zone)) AS energy_wh,
     (SELECT count(*) FROM session
         WHERE started_at >= date_trunc('day', now(), :time_zone)) AS sessions;
+
+-- name: count_stations
+-- For /metrics: how many stations are in contact.
+SELECT CASE WHEN is_online THEN 'online' ELSE 'offline' END AS label, count(*) AS n
+FROM station GROUP BY 1;
+
+-- name: count_evses
+-- For /metrics: evses per state.
+SELECT state AS label, count(*) AS n FROM evse_state GROUP BY 1;
+
+-- name: count_commands
+-- For /metrics: what became of the last hour's commands.
+SELECT status AS label, count(*) AS n FROM command
+WHERE requested_at > now() - interval '1 hour' GROUP BY 1;

@@ -1,0 +1,73 @@
+"""Several processes of one installation, started and stopped together."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+from sql.embedded import stop_embedded
+from sql.settings import Settings
+
+APP = Path(__file__).parent.parent / "app.py"
+
+
+class Family:
+    """Commands of `app.py` as child processes: if one ends, all end."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = {**os.environ, **environment}
+        self.children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, *command: str, log: Path | None = None) -> None:
+        output = log.open("ab") if log else None
+        self.children[" ".join(command)] = subprocess.Popen(
+            [sys.executable, str(APP), *command],
+            env=self.environment,
+            stdout=output,
+            stderr=output,
+        )
+
+    def ended(self) -> str | None:
+        return next((n for n, child in self.children.items() if child.poll() is not None), None)
+
+    def wait(self) -> str:
+        """Until one ends: its name. Being asked to stop raises KeyboardInterrupt."""
+        while (ended := self.ended()) is None:
+            time.sleep(0.2)
+        return ended
+
+    def stop(self) -> None:
+        for child in self.children.values():
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
+        for child in self.children.values():
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(10)
+                continue
+            child.kill()
+            child.wait()
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def family(given: Settings, environment: Mapping[str, str] = {}) -> Iterator[Family]:  # noqa: B006
+    """Children that end with us, however we end; the embedded server ends with the last of them."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    children = Family(environment)
+    try:
+        yield children
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        children.stop()
+        if not given.database_url:
+            stop_embedded(given.data_dir)

@@ -1,0 +1,21 @@
+-- The stations list.
+
+-- name: stations
+-- All stations with their site and the states of their evses, in order of harm.
+SELECT s.station_id, site.name AS site, site.city, s.vendor, s.model, s.firmware_version,
+    s.ocpp_version, s.is_online, s.last_seen_at,
+    (SELECT array_agg(e.state ORDER BY e.evse_id) FROM evse_state e
+        WHERE e.station_id = s.station_id) AS states,
+    (SELECT array_agg(e.evse_key ORDER BY e.evse_id) FROM evse e
+        WHERE e.station_id = s.station_id) AS evse_keys
+FROM station s
+LEFT JOIN site USING (site_id)
+ORDER BY s.station_id;
+
+-- name: sites
+-- Sites and their stations, for filters.
+SELECT site.site_id, site.name, array_agg(s.station_id ORDER BY s.station_id) AS station_ids
+FROM site
+JOIN station s USING (site_id)
+GROUP BY site.site_id
+ORDER BY site.name;

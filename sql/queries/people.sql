@@ -1,0 +1,16 @@
+-- What the command line does to people and API tokens.
+
+-- name: put_user(email, name, role, password_hash)!
+-- A new password changes the salt of the person's sessions: old ones end.
+INSERT INTO app_user (email, name, role, password_hash)
+VALUES (:email, :name, :role, :password_hash)
+ON CONFLICT (lower(email)) DO UPDATE SET name = excluded.name, role = excluded.role,
+    password_hash = excluded.password_hash, is_active = true,
+    session_salt = gen_random_uuid()::text;
+
+-- name: add_api_token(name, token_hash, scopes)!
+INSERT INTO api_token (name, token_hash, scopes) VALUES (:name, :token_hash, :scopes)
+ON CONFLICT (name) DO NOTHING;
+
+-- name: note(action, subject)!
+INSERT INTO audit_log (actor, action, subject) VALUES ('command line', :action, :subject);
