@@ -1,0 +1,266 @@
+/* The board: figures, incidents and the worst stations, written from the store. Each part is worked out anew at
+   most once per frame and touches only what differs. */
+(function (kw) {
+  "use strict";
+  const store = kw.store, el = kw.el;
+  const MOST_ROWS = 40;
+  // order of harm; a station is as bad as its worst evse
+  const HARM = { faulted: 0, unknown: 1, silent: 2, derated: 3, unavailable: 4 };
+  let due = new Set();
+
+  function later(...parts) {
+    if (!document.getElementById("board")) return;
+    const idle = due.size === 0;
+    parts.forEach((part) => due.add(part));
+    if (idle) requestAnimationFrame(draw);
+  }
+
+  function draw() {
+    const parts = due;
+    due = new Set();
+    if (!document.getElementById("board") || !store.filled) return;
+    if (parts.has("figures")) figures();
+    if (parts.has("incidents")) incidents();
+    if (parts.has("stations")) stations();
+    if (parts.has("today")) today();
+    kw.tell("drawn");
+  }
+
+  const plural = (key, n) => kw.t(n === 1 ? key + "_1" : key + "_n", { n: kw.number(n) });
+
+  /* ---- figures ---- */
+  function figures() {
+    let power = 0, unseen = 0, failed = 0;
+    for (const row of store.rows.values()) {
+      if (row.state === "charging") power += row.power_w || 0;
+      if (row.session_id !== null && row.state === "unknown") unseen += 1;
+      if (row.session_id !== null && row.state === "faulted") failed += 1;
+    }
+    const n = (state) => store.counts[state] || 0, all = store.rows.size;
+    kw.set("affected-value", kw.number(unseen + failed), true);
+    kw.set("affected-detail", kw.t(unseen + failed ? "unseen" : "none_affected", { unseen, failed }));
+    document.getElementById("affected")?.classList.toggle("crit", unseen + failed > 0);
+    dark();
+    kw.set("down-faulted", kw.number(n("faulted")), true);
+    kw.set("down-unknown", kw.number(n("unknown")), true);
+    kw.set("down-detail", kw.t("of_evses", { n: kw.number(all), closed: kw.number(n("unavailable")) }));
+    kw.set("charging-value", kw.number(n("charging")), true);
+    kw.set("charging-unit", kw.number(power / 1000) + "\u00a0kW");
+    kw.set("charging-detail", kw.t("share", { share: kw.percent(all ? (100 * n("charging")) / all : null) }));
+    legend(n);
+  }
+
+  function isDark(site) {
+    return site.evses > 0 && (site.counts.unknown || 0) === site.evses;
+  }
+
+  function dark() {
+    const found = store.sites.filter((site) => site.id !== null && isDark(site));
+    const sites = store.sites.filter((site) => site.id !== null).length;
+    kw.set("dark-value", kw.number(found.length), true);
+    kw.set("dark-unit", kw.t("of_n", { n: kw.number(sites) }));
+    const more = found.length > 1 ? kw.t("and_more", { name: found[0].name, n: found.length - 1 }) : found[0]?.name;
+    kw.set("dark-detail", more || kw.t("all_in_contact"));
+  }
+
+  function legend(n) {
+    const shown = { available: n("available") + n("silent") + n("derated"), charging: n("charging"), suspended: n("suspended") + n("finished") + n("preparing") + n("reserved"), faulted: n("faulted"), unavailable: n("unavailable"), unknown: n("unknown") };
+    document.querySelectorAll("#legend > *").forEach((item) => {
+      const state = Object.keys(shown).find((name) => item.querySelector(".st-" + name));
+      const word = item.querySelector(".mut"), count = item.querySelector("b");
+      if (state === "suspended") word.textContent = kw.t("occupied_idle");
+      if (count.textContent !== kw.number(shown[state])) count.textContent = kw.number(shown[state]);
+    });
+    kw.set("map-panel-sub", kw.t("map_sub", { evses: kw.number(store.rows.size), sites: kw.number(store.sites.length) }));
+  }
+
+  function today() {
+    if (store.today.energy_wh === undefined) return;
+    kw.set("today-value", kw.number(store.today.energy_wh / 1000), true);
+    kw.set("today-detail", kw.t("sessions", { n: kw.number(store.today.sessions) }));
+  }
+
+  /* ---- incidents ---- */
+  const GLYPH = { site_dark: "unknown", offline: "unknown", platform: "unknown", faulted: "faulted", token_guessing: "silent" };
+
+  function incidents() {
+    const list = store.incidents, place = document.getElementById("incidents-list");
+    if (!place) return;
+    const critical = list.filter((incident) => incident.severity === "critical").length;
+    const unowned = list.filter((incident) => !incident.owner && !incident.acknowledged).length;
+    const alerts = list.reduce((sum, incident) => sum + incident.alerts, 0);
+    chip("incidents-critical", critical, "critical_n");
+    chip("incidents-unassigned", unowned, "unassigned_n");
+    kw.set("incidents-sub", list.length ? kw.t("open_alerts", { n: list.length, alerts }) : "");
+    if (list.length) place.replaceChildren(el("ol", {}, ...list.map(incidentRow)));
+    else place.replaceChildren(note("finished", kw.t("no_incidents"), kw.t("checked_sites", { n: kw.number(store.sites.length), time: kw.clock(store.at) })));
+  }
+
+  function chip(id, n, key) {
+    const element = document.getElementById(id);
+    if (!element) return;
+    element.hidden = n === 0;
+    element.textContent = kw.t(key, { n });
+  }
+
+  function note(state, title, words) {
+    return el("div", { class: "note" }, kw.glyph(state, 18), el("p", { class: "strong" }, title), el("p", {}, words));
+  }
+
+  function incidentRow(incident) {
+    const href = incident.station_id ? "/app/station/" + encodeURIComponent(incident.station_id) : "/app/stations";
+    const words = el("div", {}, el("div", { class: "t" }, incidentTitle(incident)), el("div", { class: "c" }, cause(incident)));
+    // our own kinds have words in both languages; what a person wrote stands as written
+    const next = kw.page().words["next." + incident.kind] || incident.next_step;
+    if (next) words.append(el("div", { class: "nx" }, el("b", {}, kw.t("next")), el("span", {}, next)));
+    const harm = el("div", { class: "h" }, el("b", {}, plural("evses", incident.evses)), el("span", {}, incident.drivers ? plural("drivers", incident.drivers) : ""));
+    const age = el("div", { class: "h" }, el("b", { "data-since": incident.opened_at }, kw.duration(store.at - incident.opened_at)), el("span", {}, kw.t("severity." + incident.severity)));
+    const row = el("a", { class: incident.severity === "critical" ? "inc crit" : "inc", href }, kw.glyph(GLYPH[incident.kind] || "derated", 15), words, harm, age, avatar(incident.owner));
+    return el("li", {}, row);
+  }
+
+  function incidentTitle(incident) {
+    const values = { site: incident.site || kw.t("no_site"), station: incident.station_id || "", stations: kw.number(incident.stations), n: kw.number(incident.evses), time: kw.since(incident.opened_at) };
+    const known = kw.page().words, key = "incident." + incident.kind;
+    if (incident.stations > 1 && known[key + "_n"]) return kw.t(key + "_n", values);
+    return known[key] ? kw.t(key, values) : `${values.site}: ${incident.kind.replaceAll("_", " ")}`;
+  }
+
+  function cause(incident) {
+    const said = kw.page().words["cause." + incident.kind] || (incident.kind in GLYPH ? kw.page().words["fault." + incident.cause] : incident.cause) || "";
+    const running = incident.drivers && GLYPH[incident.kind] === "unknown" ? kw.t("cars_may_charge", { n: incident.drivers }) : "";
+    return [said, running].filter(Boolean).join(" ") || siteOf(incident);
+  }
+
+  function siteOf(incident) {
+    const rows = (store.stations.get(incident.station_id)?.evses || []).map((evse) => store.rows.get(evse.evse_key)).filter(Boolean);
+    return rows.filter((row) => row.state in HARM).map(kw.words).join(" · ");
+  }
+
+  function avatar(name) {
+    if (!name) return el("span", { class: "av none", title: kw.t("nobody") }, "\u2013");
+    const initials = name.replace("@", " ").split(/[ .]+/).slice(0, 2).map((word) => word[0] || "").join("").toUpperCase();
+    return el("span", { class: "av", title: name }, initials);
+  }
+
+  /* ---- stations, worst first ---- */
+  function worst() {
+    const found = [];
+    for (const site of store.sites) {
+      if (!site.evses || !Object.keys(HARM).some((state) => site.counts[state])) continue;
+      if (site.id !== null && site.stations.length > 1 && isDark(site)) found.push(darkSite(site));
+      else site.stations.forEach((station) => found.push(ofStation(station)));
+    }
+    return found.filter(Boolean).sort((a, b) => a.rank - b.rank || b.weight - a.weight || a.since - b.since);
+  }
+
+  function rowsOf(stations) {
+    return stations.flatMap((station) => station.evses.map((evse) => store.rows.get(evse.evse_key))).filter(Boolean);
+  }
+
+  function darkSite(site) {
+    const rows = rowsOf(site.stations), ids = site.stations.map((station) => station.id).sort();
+    const name = ids[0] + " \u2026 " + ids[ids.length - 1].replace(commonStart(ids[0], ids[ids.length - 1]), "");
+    return { id: "site-" + site.id, rank: -1, weight: rows.length, since: Math.min(...rows.map((row) => row.state_since || 0)), row: rows[0], word: kw.state("unknown"), name, href: "/app/stations?q=" + encodeURIComponent(site.name), site: site.name, states: rows.map((row) => row.state), cause: kw.t("site_dark_stations", { n: ids.length }) };
+  }
+
+  function commonStart(a, b) {
+    let i = 0;
+    while (i < a.length && a[i] === b[i]) i += 1;
+    return a.slice(0, i - (/\d/.test(a[i - 1] || "") ? 1 : 0));
+  }
+
+  function ofStation(station) {
+    const rows = rowsOf([station]);
+    const bad = rows.filter((row) => row.state in HARM).sort((a, b) => HARM[a.state] - HARM[b.state] || a.state_since - b.state_since);
+    if (!bad.length) return null;
+    const first = bad[0];
+    const free = station.site.counts.available || 0;
+    return { id: station.id, rank: HARM[first.state], weight: bad.length + (free === 0 ? 1000 : 0), since: first.state_since || 0, row: first, word: first.state === "unknown" ? kw.state("unknown") : kw.words(first), name: station.id, href: "/app/station/" + encodeURIComponent(station.id), site: station.site.name, states: rows.map((row) => row.state), cause: "" };
+  }
+
+  function stations() {
+    const body = document.getElementById("worst-body"), empty = document.getElementById("worst-note");
+    if (!body) return;
+    const found = worst();
+    kw.set("stations-sub", found.length ? kw.t("need_look", { n: kw.number(found.length), all: kw.number(store.stations.size) }) : "");
+    empty.hidden = found.length > 0;
+    if (!found.length) {
+      const title = store.stations.size ? "nothing_wrong" : "no_stations";
+      const words = store.stations.size ? kw.t("checked_sites", { n: kw.number(store.sites.length), time: kw.clock(store.at) }) : kw.t("add_station");
+      empty.replaceChildren(note(store.stations.size ? "finished" : "unknown", kw.t(title), words));
+    }
+    body.closest("table").hidden = found.length === 0;
+    patch(body, found.slice(0, MOST_ROWS));
+  }
+
+  /* Rows are kept by their id and rewritten only when something in them differs. */
+  function patch(body, found) {
+    const old = new Map([...body.children].map((row) => [row.dataset.id, row]));
+    found.forEach((item, place) => {
+      const sign = [item.word, item.name, item.site, item.states, item.since, item.cause, kw.page().language].join("|");
+      let row = old.get(item.id);
+      old.delete(item.id);
+      if (!row || row.dataset.sign !== sign) {
+        const fresh = stationRow(item, sign);
+        if (row) row.replaceWith(fresh);
+        row = fresh;
+      }
+      if (body.children[place] !== row) body.insertBefore(row, body.children[place] || null);
+    });
+    old.forEach((row) => row.remove());
+  }
+
+  function stationRow(item, sign) {
+    const cell = (content, kind) => el("td", { class: kind }, content);
+    const badge = el("span", { class: "bd st-" + item.row.state }, kw.glyph(item.row.state), el("span", {}, item.word));
+    return el("tr", { "data-id": item.id, "data-sign": sign }, cell(badge), cell(el("a", { href: item.href, class: "mono" }, item.name)), cell(item.site), cell(glyphs(item.states)), cell(kw.since(item.since)), cell(item.cause || otherWords(item), "ell mut"));
+  }
+
+  function otherWords(item) {
+    const free = item.states.filter((state) => state === "available").length;
+    return free ? kw.t("of_n_free", { n: free, all: item.states.length }) : kw.t("none_free");
+  }
+
+  function glyphs(states) {
+    const label = states.map(kw.state).join(", ");
+    const same = states.length > 4 && new Set(states).size === 1;
+    const shapes = same ? [kw.glyph(states[0], 11), el("span", {}, "\u00d7 " + states.length)] : states.slice(0, 8).map((state) => kw.glyph(state, 11));
+    return el("span", { class: "glyphs", role: "img", "aria-label": label }, ...shapes);
+  }
+
+  /* ---- stamp ---- */
+  function stamp() {
+    const word = document.getElementById("live-word");
+    if (!word) return;
+    kw.set("live-word", kw.t(kw.isStale ? "not_live" : store.filled ? "live" : "connecting"));
+    kw.set("live-clock", kw.isStale ? kw.clock(store.at) + " · " + kw.t("old", { age: kw.duration(Date.now() / 1000 - store.at) }) : store.at ? kw.clock(store.at) : "");
+    document.getElementById("live")?.classList.toggle("warn", Boolean(kw.isStale));
+  }
+
+  function ages() {
+    document.querySelectorAll("[data-since]").forEach((element) => {
+      const text = kw.duration(store.at - Number(element.dataset.since));
+      if (element.textContent !== text) element.textContent = text;
+    });
+  }
+
+  function count() {
+    const place = document.getElementById("nav-board-count");
+    if (!place) return;
+    const n = store.incidents.length;
+    place.textContent = n ? kw.number(n) : "";
+    place.classList.toggle("hot", store.incidents.some((incident) => incident.severity === "critical"));
+  }
+
+  kw.on("all", () => (count(), later("figures", "incidents", "stations", "today")));
+  kw.on("evses", (news) => later(...(news.moved.length ? ["figures", "stations"] : ["figures"])));
+  kw.on("incidents", () => (count(), later("incidents")));
+  kw.on("today", () => later("today"));
+  kw.on("beat", stamp);
+  kw.on("stale", stamp);
+  kw.on("live", stamp);
+  kw.mount("board", () => later("figures", "incidents", "stations", "today"));
+  kw.mount("live-word", () => (stamp(), count()));
+  setInterval(() => (ages(), kw.isStale && stamp()), 1000);
+})(window.kilowatch);

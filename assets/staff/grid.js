@@ -1,0 +1,30 @@
+/* Cells of the stations table: state, link, shapes. */
+var dagcomponentfuncs = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
+(function (cells) {
+  "use strict";
+  const h = (...parts) => window.React.createElement(...parts);
+  cells.StateCell = ({ data }) => h("span", { className: "bd st-" + data.state }, h("i", { className: "g st-" + data.state, "aria-hidden": true }), h("span", null, data.word));
+  cells.StationCell = ({ data }) => h("a", { href: "/app/station/" + encodeURIComponent(data.station), className: "mono" }, data.station);
+  cells.ShapesCell = ({ data }) => h("span", { className: "glyphs", role: "img", "aria-label": data.shapes.map((state) => window.kilowatch.state(state)).join(", ") }, ...data.shapes.slice(0, 8).map((state, i) => h("i", { key: i, className: "g st-" + state })));
+  document.addEventListener("DOMContentLoaded", () => {
+    const kw = window.kilowatch;
+    // typing filters at once on this page and is kept in the address; elsewhere Enter leads here
+    document.addEventListener("input", (event) => {
+      if (event.target.id !== "search" || !document.getElementById("stations-grid")) return;
+      const q = event.target.value;
+      history.replaceState(history.state, "", q ? "/app/stations?q=" + encodeURIComponent(q) : "/app/stations");
+      window.dash_ag_grid.getApiAsync("stations-grid").then((api) => api.setGridOption("quickFilterText", q));
+    });
+    document.addEventListener("submit", (event) => {
+      if (!event.target.matches("form[role=search]")) return;
+      event.preventDefault();
+      kw.go("/app/stations?q=" + encodeURIComponent(event.target.querySelector("input").value));
+    });
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "/" || event.target.closest("input, textarea, select")) return;
+      event.preventDefault();
+      document.getElementById("search")?.focus();
+    });
+    kw.mount("search", (element) => (element.value = new URLSearchParams(location.search).get("q") || ""));
+  });
+})(window.dashAgGridComponentFunctions);

@@ -1,0 +1,137 @@
+/* The map: sites as donuts, clustered. The points are given to the map once; a change of state repaints only the
+   donuts it concerns, in place, so nothing moves or flickers. */
+window.kilowatch = window.kilowatch || {};
+(function (kw) {
+  "use strict";
+  const store = () => kw.store;
+  // harm starts at twelve o'clock
+  const ORDER = ["faulted", "unknown", "unavailable", "silent", "derated", "charging", "suspended", "available"];
+  const AS = { finished: "suspended", preparing: "suspended", reserved: "suspended" };
+  let drawn = new Set();
+
+  function sum(sites) {
+    const total = {};
+    for (const site of sites) {
+      for (const [state, n] of Object.entries(site.counts)) {
+        const as = AS[state] || state;
+        total[as] = (total[as] || 0) + n;
+      }
+    }
+    return total;
+  }
+
+  function donut(counts, radius, text, warn) {
+    const width = Math.max(4.5, radius * 0.32), middle = radius - width / 2, around = 2 * Math.PI * middle;
+    const all = Object.values(counts).reduce((a, b) => a + b, 0) || 1, size = 2 * radius + 10, c = size / 2;
+    let offset = 0, rings = "";
+    for (const state of ORDER) {
+      const n = counts[state];
+      if (!n) continue;
+      const length = (around * n) / all, drawnLength = Math.max(length - (n < all ? 1.2 : 0), 1), dashes = Math.floor(drawnLength / 3.4);
+      const pattern = state !== "unknown" || dashes < 2 ? `${drawnLength.toFixed(2)} ${(around - drawnLength).toFixed(2)}` : "2 1.4 ".repeat(dashes - 1) + `2 ${(around - dashes * 3.4 + 1.4).toFixed(2)}`;
+      rings += `<circle cx="${c}" cy="${c}" r="${middle.toFixed(1)}" fill="none" stroke="var(--st-${state})" stroke-width="${width.toFixed(1)}" stroke-dasharray="${pattern}" stroke-dashoffset="${(-offset).toFixed(2)}" transform="rotate(-90 ${c} ${c})"/>`;
+      offset += length;
+    }
+    const outer = warn ? `<circle cx="${c}" cy="${c}" r="${radius + 3.5}" fill="none" stroke="var(--st-${warn})" stroke-width="1.5"/>` : "";
+    return `<svg width="${size}" height="${size}" viewBox="0 0 ${size} ${size}" aria-hidden="true">${outer}<circle cx="${c}" cy="${c}" r="${radius}" fill="var(--surface)"/>${rings}<text x="${c}" y="${c + 4}" text-anchor="middle" class="n">${text}</text></svg>`;
+  }
+
+  /* The worst open incident among the sites decides the outer ring. */
+  function warning(sites) {
+    const ids = new Set(sites.map((site) => site.id));
+    const open = store().incidents.filter((incident) => incident.site_id !== null && ids.has(incident.site_id));
+    if (!open.length) return "";
+    return open.some((incident) => incident.severity !== "low") ? "faulted" : "silent";
+  }
+
+  function label(sites) {
+    const largest = sites.reduce((a, b) => (b.evses > a.evses ? b : a));
+    return sites.length === 1 ? largest.name : largest.city || largest.name;
+  }
+
+  function paint(marker) {
+    const sites = marker.kwSites.map((i) => store().sites[i]).filter(Boolean);
+    if (!sites.length) return;
+    const counts = sum(sites), n = sites.reduce((all, site) => all + site.evses, 0), warn = warning(sites);
+    const sign = JSON.stringify([counts, warn, kw.page().language]);
+    const element = marker.getElement && marker.getElement();
+    if (marker.kwSign === sign && element && element.firstChild) return;
+    marker.kwSign = sign;
+    const radius = Math.min(10 + 1.15 * Math.sqrt(n), 46), size = 2 * radius + 10, name = label(sites);
+    const html = donut(counts, radius, kw.number(n), warn);
+    const words = kw.t("cluster", { name, n: kw.number(n), faulted: kw.number(counts.faulted || 0), unknown: kw.number(counts.unknown || 0) });
+    if (!element) {
+      const side = `<span class="map-label${warn ? " warn" : ""}" style="left:${size - 1}px"></span>`;
+      marker.setIcon(window.L.divIcon({ html: html + side, className: "donut", iconSize: [size, size] }));
+      marker.on("add", () => dress(marker, name, words));
+    } else {
+      element.querySelector("svg").outerHTML = html;
+      element.querySelector(".map-label")?.classList.toggle("warn", Boolean(warn));
+    }
+    dress(marker, name, words);
+  }
+
+  function dress(marker, name, words) {
+    const element = marker.getElement();
+    if (!element) return;
+    element.setAttribute("aria-label", words);
+    element.title = words;
+    element.setAttribute("role", "button");
+    const place = element.querySelector(".map-label");
+    if (place) place.textContent = name;
+  }
+
+  function mark(latlng, sites) {
+    const marker = window.L.marker(latlng, { keyboard: true, icon: window.L.divIcon({ className: "donut", html: "" }) });
+    marker.kwSites = sites;
+    paint(marker);
+    drawn.add(marker);
+    return marker;
+  }
+
+  function repaint(changed) {
+    for (const marker of drawn) {
+      if (!marker._map) drawn.delete(marker);
+      else if (!changed || marker.kwSites.some((i) => changed.has(i))) paint(marker);
+    }
+  }
+
+  kw.map = {
+    land: (feature) => ({ className: feature.properties.a3 === "SWE" ? "land home" : "land", weight: 0.8 }),
+    cluster: (feature, latlng, index) => mark(latlng, index.getLeaves(feature.properties.cluster_id, Infinity).map((leaf) => leaf.properties.i)),
+    site: (feature, latlng) => {
+      const marker = mark(latlng, [feature.properties.i]);
+      marker.on("click", () => {
+        const site = store().sites[feature.properties.i];
+        kw.go(site.stations.length === 1 ? "/app/station/" + encodeURIComponent(site.stations[0].id) : "/app/stations?q=" + encodeURIComponent(site.name));
+      });
+      return marker;
+    },
+  };
+
+  /* Give the map its points: once, and again only when the network itself changes. */
+  function place() {
+    const sites = store().sites, element = document.getElementById("map");
+    if (!element || !store().filled || !window.dash_clientside?.set_props) return;
+    const features = sites.filter((site) => site.latitude !== null && site.longitude !== null).map((site) => ({ type: "Feature", geometry: { type: "Point", coordinates: [site.longitude, site.latitude] }, properties: { i: site.index } }));
+    const note = document.getElementById("map-note");
+    note.hidden = features.length > 0;
+    note.textContent = kw.t("no_site_on_map");
+    drawn = new Set();
+    window.dash_clientside.set_props("sites", { data: { type: "FeatureCollection", features } });
+    if (!features.length) return;
+    const lats = sites.map((site) => site.latitude).filter((v) => v !== null), lngs = sites.map((site) => site.longitude).filter((v) => v !== null);
+    const bounds = [[Math.min(...lats), Math.min(...lngs)], [Math.max(...lats), Math.max(...lngs)]];
+    window.dash_clientside.set_props("map", { viewport: { bounds, options: { padding: [28, 28], animate: false } } });
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    kw.on("network", place);
+    kw.on("all", () => repaint(null));
+    kw.on("incidents", () => repaint(null));
+    kw.on("evses", (news) => {
+      if (news.moved.length) repaint(new Set(news.moved.map((row) => store().evses.get(row.evse_key)?.station.site.index)));
+    });
+    kw.mount("map", () => setTimeout(place));
+  });
+})(window.kilowatch);

@@ -1,0 +1,120 @@
+"""The board: what is wrong now, for whom, and where. Filled and kept up to date by the live feed.
+
+The layout holds the shapes and no data: assets/staff/board.js and map.js write the figures, from
+one snapshot and the changes after it, so that nothing is drawn twice and nothing polls.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import dash_leaflet as dl
+from dash import get_app, html
+
+from dashboard.components import (
+    Child,
+    Column,
+    figure_strip,
+    figure_tile,
+    legend,
+    link,
+    live_tile,
+    loading_state,
+    panel,
+    table,
+    trio_tile,
+)
+from dashboard.data import deps
+from dashboard.i18n import formatter, t
+from dashboard.pages.frame import Page, frame, search_box, spacer, title
+
+BLANK = "\u2013"
+LEGEND = ("available", "charging", "suspended", "faulted", "unavailable", "unknown")
+SWEDEN = [[55.2, 10.9], [69.2, 24.2]]
+
+
+def layout(**_parts: Any) -> Child:
+    """The skeleton of the board."""
+    body = [figures(), html.Div([html.Div([incidents(), stations()], className="left"), map_()],
+                                className="cols board", id="board")]  # fmt: skip
+    return frame("board", t("Board"), body, [spacer(), search_box()])
+
+
+def figures() -> Child:
+    """Live stamp, then figures in order of harm; what cannot be computed yet is left out."""
+    today = formatter().date(datetime.now(UTC), weekday=True)
+    down = [("faulted", BLANK), ("unknown", BLANK)]
+    return figure_strip(
+        [
+            live_tile(today, ""),
+            figure_tile(t("Drivers affected now"), BLANK, id="affected"),
+            figure_tile(t("Sites dark"), BLANK, unit=" ", id="dark"),
+            trio_tile(t("Evses down / no contact"), down, id="down"),
+            figure_tile(t("Charging"), BLANK, unit=" ", id="charging"),
+            figure_tile(t("Today"), BLANK, unit="kWh", id="today", href="/app/energy?range=today"),
+        ],
+        id="figures",
+    )
+
+
+def incidents() -> Child:
+    chips = [html.Span(id="incidents-critical", className="chip", hidden=True),
+             html.Span(id="incidents-unassigned", className="chip", hidden=True)]  # fmt: skip
+    place = html.Div(loading_state(), id="incidents-list")
+    return panel(t("Incidents"), place, right=chips, id="incidents")
+
+
+def stations() -> Child:
+    """Only those that need a look, worst first."""
+    columns = [
+        Column(t("State")), Column(t("Station")), Column(t("Site")), Column(t("Evses")),
+        Column(t("Since")), Column(t("Cause"), "ell"),
+    ]  # fmt: skip
+    rows = html.Div(
+        table(t("Stations that need a look, worst first"), columns, [], id="worst"),
+        className="scroll", tabIndex=0,
+    )  # fmt: skip
+    note = html.Div(loading_state(), id="worst-note")
+    everything = link(t("All stations"), "/app/stations")
+    return panel(t("Stations, worst first"), rows, note, right=[everything], id="stations")
+
+
+def map_() -> Child:
+    """The clustered map; scripts draw the donuts, the basemap is ours unless tiles are set."""
+    counts = legend((state, BLANK) for state in LEGEND)
+    counts.id = "legend"
+    chart = dl.Map(
+        [*basemap(), sites()],
+        id="map", bounds=SWEDEN, zoomSnap=0.25, zoomDelta=1, minZoom=3, maxZoom=17,
+        attributionControl=bool(deps().settings.tile_url), trackViewport=False,
+        className="map",
+    )  # fmt: skip
+    label = {"aria-label": t("Map of sites")}
+    shown = html.Div([chart, html.P(id="map-note", className="map-note", hidden=True)],
+                     className="map-frame", role="region", **label)  # fmt: skip
+    return panel(t("Map"), shown, counts, id="map-panel")
+
+
+def basemap() -> list[Child]:
+    """The Nordic countries in a pane under everything, or the operator's own tiles."""
+    tile_url = deps().settings.tile_url
+    if tile_url:
+        return [dl.TileLayer(url=tile_url)]
+    land = dl.GeoJSON(
+        url=get_app().get_asset_url("nordic.geojson"),
+        style={"variable": "kilowatch.map.land"}, interactive=False, id="land",
+    )  # fmt: skip
+    return [dl.Pane(land, name="land", style={"zIndex": 200})]
+
+
+def sites() -> Child:
+    return dl.GeoJSON(
+        id="sites",
+        cluster=True,
+        zoomToBoundsOnClick=True,
+        superClusterOptions={"radius": 46, "maxZoom": 12, "minPoints": 2},
+        pointToLayer={"variable": "kilowatch.map.site"},
+        clusterToLayer={"variable": "kilowatch.map.cluster"},
+    )
+
+
+PAGE = Page("board", "/", title("Board"), layout)

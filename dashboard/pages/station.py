@@ -1,0 +1,102 @@
+"""One station: a verdict, what can be done about it, its evses, its last day, its messages.
+
+The server draws the parts from the database; assets/staff/station.js ticks figures and curves from
+the live feed, and asks for a part anew (`live-tick`) only when a state or a session changed.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from dash import Dash, Input, Output, State, dcc, html
+
+from dashboard import data
+from dashboard.components import Child, error_state
+from dashboard.i18n import mark, t
+from dashboard.pages import station_commands, station_evses, station_log, station_past
+from dashboard.pages.frame import Page, frame, live_stamp, search_box, spacer, title
+from dashboard.pages.station_verdict import verdict
+
+
+def layout(station_id: str = "", **parts: Any) -> Child:
+    """The page of a station; one that does not exist is named as such."""
+    found = data.read_station(station_id)
+    if found is None:
+        note = error_state(t("No station is called {name}", name=station_id),
+                           t("Its id stands on the station's own page and in the list."),
+                           retry_href="/app/stations")  # fmt: skip
+        return frame("stations", t("Unknown station"), [note])
+    return frame("stations", heading(found), body(found, parts), [spacer(), live_stamp(),
+                                                                  search_box()])  # fmt: skip
+
+
+def heading(found: data.Station) -> Child:
+    """Where we are, and what the station is."""
+    row = found.row
+    slash = html.Span("/", className="faint")
+    crumbs: list[Child] = [html.A(t("Stations"), href="/app/stations", className="crumb"), slash]
+    if row["site"]:
+        site = html.A(row["site"], href=f"/app/stations?q={row['site']}", className="crumb")
+        crumbs += [site, slash]
+    model = " ".join(part for part in (row["vendor"], row["model"]) if part)
+    firmware = t("Firmware {version}", version=row["firmware_version"] or "\u2013")
+    version = f"OCPP {row['ocpp_version']}" if row["ocpp_version"] else ""
+    chips = [html.Span(text, className="chip wide-only") for text in (model, firmware, version)
+             if text]  # fmt: skip
+    return html.Div([*crumbs, html.H1(row["station_id"]), *chips], className="heading")
+
+
+def body(found: data.Station, parts: dict[str, Any]) -> list[Child]:
+    station_id = found.row["station_id"]
+    now = datetime.now(UTC)
+    keys = ",".join(str(evse["evse_key"]) for evse in found.evses)
+    here = {"data-station": station_id, "data-keys": keys}
+    return [
+        html.Div(id="station", hidden=True, **here),
+        dcc.Store(id="station-id", data=station_id),
+        html.Div(verdict(found, now), id="station-verdict"),
+        station_commands.layout(found),
+        html.Div(station_evses.cards(found, now), id="station-evses"),
+        html.Div(station_past.timeline(found, now), id="station-timeline"),
+        html.Div(
+            [
+                html.Div(station_past.sessions(station_id), id="station-sessions"),
+                station_log.layout(station_id, parts),
+            ],
+            className="cols even",
+        ),
+    ]
+
+
+def register(staff: Dash) -> None:
+    """A state or a session changed: draw the parts that depend on them anew."""
+
+    @staff.callback(
+        Output("station-verdict", "children"),
+        Output("station-evses", "children"),
+        Output("station-timeline", "children"),
+        Output("station-sessions", "children"),
+        Input("live-tick", "data"),
+        State("station-id", "data"),
+        prevent_initial_call=True,
+    )
+    def redraw(_tick: int, station_id: str) -> tuple[Child, ...]:
+        found, now = data.read_station(station_id), datetime.now(UTC)
+        if found is None:
+            gone = error_state(t("No station is called {name}", name=station_id), "")
+            return gone, None, None, None
+        return (
+            verdict(found, now),
+            station_evses.cards(found, now),
+            station_past.timeline(found, now),
+            station_past.sessions(station_id),
+        )
+
+    station_commands.register(staff)
+    station_log.register(staff)
+
+
+PAGE = Page(
+    "station", "/station", title(mark("Station")), layout,
+    path_template="/station/<station_id>", register=register,
+)  # fmt: skip
+

@@ -1,0 +1,110 @@
+"""The evses of a station as cards: state, facts, and the running session's curve."""
+
+from datetime import datetime
+from typing import Any
+
+from dash import dcc, html
+
+from dashboard import data
+from dashboard.components import Child, empty_state, facts, glyph
+from dashboard.figures import CONFIG, Curve, session_curve
+from dashboard.i18n import formatter, t, theme
+from dashboard.states import staff_words
+
+PLUGS = {
+    "IEC_62196_T2": "Type 2",
+    "IEC_62196_T2_COMBO": "CCS2",
+    "CHADEMO": "CHAdeMO",
+    "cCCS2": "CCS2",
+    "cType2": "Type 2",
+    "sType2": "Type 2",
+}
+
+
+def cards(found: data.Station, now: datetime) -> Child:
+    """One card per evse; the one with a running session gets the room for its curve."""
+    if not found.evses:
+        note = empty_state(t("No evse has reported yet"), t("They appear with the first message."))
+        return html.Section(note, className="panel")
+    days = data.read_energy_days(found.row["station_id"], data.midnight(now))
+    today = {row["evse_id"]: row["energy_wh"] for row in days}
+    shown = [card(evse, now, today.get(evse["evse_id"], 0)) for evse in found.evses]
+    return html.Div(shown, className="evses")
+
+
+def card(evse: data.Row, now: datetime, today_wh: int) -> Child:
+    key, form = evse["evse_key"], formatter()
+    plugs = ", ".join(dict.fromkeys(PLUGS.get(s, s) for s in evse["standards"] or [] if s))
+    plate = ", ".join(p for p in (plugs, form.rating(evse["max_power_w"])) if p != "\u2013")
+    head = html.Div(
+        [html.Span(glyph(evse["state"], 14), id=f"evse-{key}-glyph"),
+         html.H2(t("Evse {n}", n=evse["evse_id"])), html.Span(plate, className="sub"),
+         html.Span(className="sp"), html.Span(evse["public_code"], className="mono faint")],
+        className="ph",
+    )  # fmt: skip
+    words = staff_words(
+        evse["state"], form, power_w=evse["power_w"], error_code=evse["error_code"],
+        charging_state=evse["charging_state"], since=evse["state_since"], now=now,
+    )  # fmt: skip
+    line = html.P(words, id=f"evse-{key}-words", className="evse-state")
+    inside = _session(evse, now) if evse["session_id"] else _idle(evse, now, today_wh)
+    classes = "panel evse busy" if evse["session_id"] else "panel evse"
+    return html.Section([head, html.Div([line, *inside], className="pb evse-body")],
+                        className=classes, **{"data-evse": str(evse["evse_id"])})  # fmt: skip
+
+
+def _idle(evse: data.Row, now: datetime, today_wh: int) -> list[Child]:
+    form = formatter()
+    since = evse["state_since"]
+    length = form.duration((now - since).total_seconds()) if since else "\u2013"
+    pairs: list[tuple[str, Child]] = [
+        (t("Since"), f"{form.since(since, now)} · {length}" if since else "\u2013"),
+        (t("Today"), form.kwh(today_wh)),
+    ]
+    if evse["info"]:
+        pairs.append((t("Station says"), evse["info"]))
+    return [facts(pairs)]
+
+
+def _session(evse: data.Row, now: datetime) -> list[Child]:
+    form, key = formatter(), evse["evse_key"]
+    begun = evse["started_at"]
+    length = form.duration((now - begun).total_seconds())
+    figures = html.Div(
+        [
+            _figure(t("Power"), form.kw(evse["power_w"]), f"evse-{key}-power"),
+            _figure(t("Energy"), form.kwh(evse["energy_wh"]), f"evse-{key}-energy"),
+            _figure(t("State of charge"), _soc(evse["soc_pct"]), f"evse-{key}-soc"),
+        ],
+        className="evse-figures",
+    )
+    words = t("since {time}, {length}", time=form.since(begun, now), length=length)
+    who = html.Span(evse["id_token"] or t("no id token"), className="mono")
+    return [html.P([words, " · ", who], className="mut"), figures, curve(evse)]
+
+
+def _figure(label: str, value: str, id_: str) -> Child:
+    return html.Div([html.B(value, id=id_), html.Span(label, className="faint")])
+
+
+def _soc(value: float | None) -> str:
+    return formatter().percent(None if value is None else value / 100)
+
+
+def curve(evse: data.Row) -> Child:
+    """Power, energy and state of charge of the running session; grows with the live feed."""
+    rows = data.read_curve(evse)
+    if len(rows) < 2:
+        return html.P(t("The curve begins with the second reading."), className="faint")
+    labels = {"power": t("Power"), "energy": t("Energy"), "soc": t("State of charge"),
+              "no_data": t("no data")}  # fmt: skip
+    points = Curve(*(tuple(row[name] for row in rows) for name in COLUMNS))
+    figure = session_curve(points, formatter(), theme(), labels, evse["max_power_w"])
+    figure.update_layout(height=250)
+    more: dict[str, Any] = {"data-session": str(evse["session_id"])}
+    graph = dcc.Graph(id=f"curve-{evse['evse_key']}", figure=figure, config=CONFIG,
+                      style={"height": 250})  # fmt: skip
+    return html.Div(graph, className="curve", **more)
+
+
+COLUMNS = ("measured_at", "power_w", "counted_wh", "soc_pct")

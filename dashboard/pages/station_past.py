@@ -1,0 +1,146 @@
+"""What happened: the states of the last 24 hours and the last sessions."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from dash import html
+
+from dashboard import data
+from dashboard.components import Child, Column, empty_state, glyph, panel, table
+from dashboard.i18n import formatter, t, tn
+from dashboard.states import state_word
+
+DAY = timedelta(hours=24)
+HOURS = 24.0
+LEGEND = ("available", "preparing", "charging", "suspended", "finished", "faulted", "unknown")
+# connector status and charging state, as history keeps them, to our states
+CHARGING_STATES = {
+    "Charging": "charging", "EVConnected": "preparing", "SuspendedEV": "suspended",
+    "SuspendedEVSE": "suspended", "Idle": "finished",
+}  # fmt: skip
+STATUSES = {"Available": "available", "Faulted": "faulted", "Unavailable": "unavailable",
+            "Reserved": "reserved", "Occupied": "preparing"}  # fmt: skip
+
+
+def timeline(found: data.Station, now: datetime) -> Child:
+    """A row of blocks per evse; free time is a thin line, no contact is hatched."""
+    since = now - DAY
+    rows = data.read_history(found.row["station_id"], since)
+    lines = [
+        _line(evse, [row for row in rows if row["evse_id"] == evse["evse_id"]], since, now)
+        for evse in found.evses
+    ]
+    legend = html.Div(
+        [html.Span([glyph(state, 10), state_word(state)]) for state in LEGEND],
+        className="timeline-legend wide-only",
+    )
+    axis = html.Div(_axis(since, now), className="timeline-axis")
+    return panel(
+        t("Last 24 hours"),
+        html.Div([*lines, axis], className="timeline pb"),
+        sub=t("{time} to now", time=formatter().since(since, now)),
+        right=[legend],
+    )
+
+
+def _line(evse: data.Row, rows: Sequence[data.Row], since: datetime, now: datetime) -> Child:
+    blocks = [_block(*stretch, now) for stretch in stretches(evse, rows, since, now)]
+    label = {"aria-label": t("States of evse {n}", n=evse["evse_id"])}
+    name = html.Span(t("Evse {n}", n=evse["evse_id"]))
+    return html.Div([name, html.Div(blocks, className="lane", role="img", **label)], className="row")
+
+
+def stretches(
+    evse: data.Row, rows: Sequence[data.Row], since: datetime, now: datetime
+) -> list[tuple[str, float, float]]:
+    """(state, begin, end) in hours since `since`. Before the first word and without contact: unknown."""
+    marks = [(max(row["status_at"], since), state_of(row)) for row in rows]
+    lost = evse["contact_changed_at"] if not evse["is_online"] else None
+    if lost:
+        marks = [(at, state) for at, state in marks if at < lost] + [(max(lost, since), "unknown")]
+    points = [(since, "unknown"), *sorted(marks, key=lambda pair: pair[0]), (now, "")]
+    return [
+        (state, (at - since) / DAY * HOURS, (points[i + 1][0] - since) / DAY * HOURS)
+        for i, (at, state) in enumerate(points[:-1])
+        if points[i + 1][0] > at
+    ]
+
+
+def state_of(row: data.Row) -> str:
+    """Our state for a line of the status history."""
+    if row["status"] == "Occupied" and row["charging_state"]:
+        return CHARGING_STATES.get(row["charging_state"], "preparing")
+    return STATUSES.get(row["status"], "unknown")
+
+
+def _block(state: str, begin: float, end: float, now: datetime) -> Child:
+    width = (end - begin) / HOURS * 100
+    form = formatter()
+    start = now - DAY + timedelta(hours=begin)
+    words = f"{state_word(state)} {form.since(start, now)}, {form.duration((end - begin) * 3600)}"
+    shape = [glyph(state, 10)] if width > 2 and state not in ("available", "unknown") else []
+    style: dict[str, Any] = {"left": f"{begin / HOURS * 100:.3f}%", "width": f"{width:.3f}%"}
+    return html.I(shape, className=f"block st-{state} {state}", style=style, title=words)
+
+
+def _axis(since: datetime, now: datetime) -> list[Child]:
+    form = formatter()
+    local = since.astimezone(form.zone)
+    hour = local.replace(minute=0, second=0, microsecond=0) + timedelta(hours=3 - local.hour % 3)
+    ticks = []
+    while hour < now:
+        left = {"left": f"{(hour - since) / DAY * 100:.2f}%"}
+        ticks.append(html.Span(form.time(hour), style=left))
+        hour += timedelta(hours=3)
+    return ticks
+
+
+def sessions(station_id: str) -> Child:
+    """The last ten sessions: when, who, how much, how it ended."""
+    rows = data.read_sessions(station_id)
+    columns = [
+        Column(t("Begun")), Column(t("Evse")), Column(t("Identified by")), Column(""),
+        Column(t("Result"), "ell"), Column(t("Length"), "num"),
+    ]  # fmt: skip
+    delivered = sum(row["energy_wh"] >= 100 for row in rows)
+    sub = t("{n} delivered energy", n=delivered) if rows else ""
+    nothing = empty_state(t("No sessions yet"))
+    body = table(t("Last sessions"), columns, [_session(row) for row in rows], empty=nothing)
+    return panel(tn("Last session", "Last {n} sessions", len(rows) or 10), body, sub=sub)
+
+
+def _session(row: data.Row) -> list[Child]:
+    form = formatter()
+    ended = row["ended_at"]
+    good = "finished" if row["energy_wh"] >= 100 else "faulted"
+    shape = glyph("charging") if ended is None else glyph(good, 11)
+    length = form.duration((ended - row["started_at"]).total_seconds()) if ended else "\u2013"
+    return [
+        html.Span(form.stamp(row["started_at"], seconds=False), className="mono small"),
+        str(row["evse_id"]),
+        html.Span(row["id_token"] or "\u2013", className="mut mono small"),
+        shape,
+        _result(row),
+        length,
+    ]
+
+
+def _result(row: data.Row) -> str:
+    energy = formatter().kwh(row["energy_wh"])
+    if row["ended_at"] is None:
+        return t("Charging, {energy} so far", energy=energy)
+    words = [energy, t(STOPS[row["stop_reason"]]) if row["stop_reason"] in STOPS else
+             row["stop_reason"] or ""]  # fmt: skip
+    if row["flags"]:
+        words.append(t("flagged: {flags}", flags=", ".join(row["flags"])))
+    return ", ".join(word for word in words if word)
+
+
+STOPS = {
+    "Local": "ended at the station", "Remote": "ended remotely",
+    "EVDisconnected": "cable pulled out", "EmergencyStop": "emergency stop",
+    "HardReset": "restart", "SoftReset": "restart", "Reboot": "restart",
+    "PowerLoss": "power lost", "DeAuthorized": "not authorised", "Other": "other reason",
+    "UnlockCommand": "unlocked remotely", "StoppedByEV": "ended by the car",
+}  # fmt: skip

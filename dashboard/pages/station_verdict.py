@@ -1,0 +1,118 @@
+"""The verdict: one sentence that says how the station is, since when, and what to do next."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from dash import html
+
+from dashboard.components import Child, glyph
+from dashboard.data import Row, Station
+from dashboard.i18n import formatter, t, tn
+from dashboard.states import STATES, staff_words
+
+HARMFUL = ("faulted", "unknown", "unavailable")
+
+
+def verdict(found: Station, now: datetime) -> Child:
+    """Red for a fault, amber for no contact, plain otherwise; the action's guard beside it."""
+    worst = min((evse["state"] for evse in found.evses), key=STATES.index, default="unknown")
+    state = worst if worst in HARMFUL else "available"
+    shown = worst if worst in HARMFUL else (worst if found.evses else "unknown")
+    words = html.Div([html.P(sentence(found, now), className="verdict-line"),
+                      html.P(evidence(found, now), className="mut")])  # fmt: skip
+    kind = {"faulted": " crit", "unknown": " warn"}.get(state, "")
+    parts: list[Child] = [html.Div([glyph(shown, 20), words], className="verdict-words")]
+    action, reason = suggestion(found)
+    parts.append(
+        html.Div(
+            [html.P(t("Suggested action"), className="faint"), html.P(action, className="strong"),
+             guard(found) or html.P(reason, className="mut")],
+            className="verdict-action",
+        )
+    )  # fmt: skip
+    label = {"aria-label": t("Verdict")}
+    return html.Section(parts, className=f"panel verdict{kind}", **label)
+
+
+def sentence(found: Station, now: datetime) -> str:
+    """What is wrong and since when; else what the station is doing."""
+    form = formatter()
+    row = found.row
+    if not found.evses:
+        return t("This station has not reported any evse yet.")
+    if not row["is_online"]:
+        since = form.since(row["contact_changed_at"] or row["last_seen_at"], now)
+        if row["last_seen_at"] is None:
+            return t("This station has never been in contact.")
+        return t("No contact since {time}.", time=since)
+    bad = [evse for evse in found.evses if evse["state"] in HARMFUL]
+    if not bad:
+        return _healthy(found)
+    first = min(bad, key=lambda evse: STATES.index(evse["state"]))
+    what = staff_words(first["state"], form, error_code=first["error_code"])
+    text = t("Evse {n}: {what} since {time}.", n=first["evse_id"], what=what,
+             time=form.since(first["state_since"], now))  # fmt: skip
+    return f"{text} {_others(found.evses, bad)}".strip()
+
+
+def _healthy(found: Station) -> str:
+    busy = sum(evse["session_id"] is not None for evse in found.evses)
+    if not busy:
+        return tn("The evse works and is free.", "All {n} evses work and none is in use.",
+                  len(found.evses))  # fmt: skip
+    return t("Everything works: {busy} of {n} evses in use.", busy=busy, n=len(found.evses))
+
+
+def _others(evses: Sequence[Row], bad: Sequence[Row]) -> str:
+    fine = [str(evse["evse_id"]) for evse in evses if evse not in bad]
+    if not fine:
+        return t("No evse here works.") if len(bad) > 1 else ""
+    return tn("Evse {names} works.", "Evses {names} work.", len(fine), names=", ".join(fine))
+
+
+def evidence(found: Station, now: datetime) -> str:
+    """The last proof that the station can charge, and what it last said."""
+    form = formatter()
+    parts = []
+    success = found.last_success
+    if success:
+        at = success["ended_at"] or success["started_at"]
+        parts.append(t("Last success: evse {n}, {time}, {energy}.", n=success["evse_id"],
+                       time=form.since(at, now), energy=form.kwh(success["energy_wh"])))  # fmt: skip
+    else:
+        parts.append(t("No session has delivered energy here yet."))
+    cause = found.row["offline_cause"]
+    if not found.row["is_online"] and cause == "csms":
+        parts.append(t("Our platform was not receiving; the station may be fine."))
+    if found.row["booted_at"]:
+        parts.append(t("Booted {time}.", time=form.since(found.row["booted_at"], now)))
+    return " ".join(parts)
+
+
+def suggestion(found: Station) -> tuple[str, str]:
+    """What to try first."""
+    states = set(found.states.values())
+    if not found.row["is_online"]:
+        phone = found.row["help_phone"]
+        return t("Check power and network on site"), t("Site: {phone}", phone=phone or "\u2013")
+    if "faulted" in states:
+        return t("Restart, then watch for a real session"), t("Nothing is charging here.")
+    if states == {"unavailable"}:
+        return t("Put back into service when the work is done"), ""
+    return t("Nothing to do"), t("Nothing is charging here.") if not _charging(found) else ""
+
+
+def _charging(found: Station) -> list[Row]:
+    return [evse for evse in found.evses if evse["session_id"] is not None]
+
+
+def guard(found: Station) -> Child | None:
+    """Said before anything is pressed: who would be interrupted."""
+    running = _charging(found)
+    if not running:
+        return None
+    energy = formatter().kwh(sum(evse["energy_wh"] or 0 for evse in running))
+    words = tn("A car is charging here ({energy}). Restart will interrupt it.",
+               "{n} cars are charging here ({energy}). Restart will interrupt them.",
+               len(running), energy=energy)  # fmt: skip
+    return html.P([glyph("charging"), html.Span(words)], className="guard")

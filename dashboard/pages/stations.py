@@ -1,0 +1,88 @@
+"""All stations in one searchable table; the search stands in the address."""
+
+from typing import Any
+
+import dash_ag_grid as dag
+from dash import dcc, html
+
+from dashboard import data
+from dashboard.components import Child, empty_state, panel
+from dashboard.i18n import formatter, mark, t, tn
+from dashboard.pages.frame import Page, frame, live_stamp, search_box, spacer, title
+from dashboard.states import STATES, state_word
+
+GRID_OPTIONS = {
+    "rowHeight": 32,
+    "headerHeight": 28,
+    "pagination": False,
+    "animateRows": False,
+    "enableCellTextSelection": True,
+    "suppressColumnVirtualisation": True,
+}
+
+
+def layout(q: str = "", **_parts: Any) -> Child:
+    """The list, filtered by `q` from the start."""
+    rows = data.stations()
+    heading = tn("{n} station", "{n} stations", len(rows))
+    body = panel(t("Stations"), _grid(rows, q) if rows else _empty(), sub=heading, id="all")
+    controls = [spacer(), live_stamp(), search_box()]
+    return frame("stations", t("Stations"), [body, dcc.Store(id="stations-q", data=q)], controls)
+
+
+def _empty() -> Child:
+    return empty_state(t("No stations yet"), t("Add one with: python app.py station add"))
+
+
+def _grid(rows: list[data.Row], q: str) -> Child:
+    options = GRID_OPTIONS | {"quickFilterText": q}
+    grid = dag.AgGrid(
+        id="stations-grid",
+        columnDefs=_columns(),
+        rowData=[_row(row) for row in rows],
+        getRowId="params.data.station",
+        defaultColDef={"sortable": True, "resizable": True, "filter": False},
+        columnSize="sizeToFit",
+        dashGridOptions=options,
+        className="ag-theme-quartz stations-grid",
+    )
+    return html.Div(grid, className="grid-frame")
+
+
+def _columns() -> list[dict[str, Any]]:
+    def column(field: str, label: str, **more: Any) -> dict[str, Any]:
+        return {"field": field, "headerName": label, **more}
+
+    return [
+        column("harm", t("State"), cellRenderer="StateCell", width=190, sort="asc"),
+        column("station", t("Station"), cellRenderer="StationCell", width=130),
+        column("site", t("Site"), flex=1, minWidth=160),
+        column("city", t("Town"), width=130),
+        column("shapes", t("Evses"), cellRenderer="ShapesCell", width=110, sortable=False),
+        column("model", t("Model"), width=180),
+        column("firmware", t("Firmware"), width=100),
+        column("version", "OCPP", width=80),
+        column("seen", t("Last message"), width=130, cellClass="num"),
+    ]
+
+
+def _row(row: data.Row) -> dict[str, Any]:
+    states = row["states"] or []
+    worst = min(states, key=STATES.index, default="unknown")
+    form = formatter()
+    return {
+        "harm": f"{STATES.index(worst):02}",
+        "state": worst,
+        "word": state_word(worst),
+        "station": row["station_id"],
+        "site": row["site"] or "",
+        "city": row["city"] or "",
+        "shapes": states,
+        "model": " ".join(part for part in (row["vendor"], row["model"]) if part),
+        "firmware": row["firmware_version"] or "",
+        "version": row["ocpp_version"] or "",
+        "seen": form.stamp(row["last_seen_at"], seconds=False),
+    }
+
+
+PAGE = Page("stations", "/stations", title(mark("Stations")), layout)
