@@ -8,6 +8,7 @@ the server only when nobody else holds one. A server that was left behind is fou
 
 import fcntl
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ from psycopg import pq
 
 from sql import DatabaseError
 from sql.embedded_host import (
+    SOCKET_NAME,
     Account,
     account,
     let_pass,
@@ -35,6 +37,8 @@ from sql.embedded_settings import own_settings, write_settings
 
 NAME = "kilowatch"  # of the role and of the database
 START_SECONDS = 120  # crash recovery after a busy spell may take a while
+
+TELLING = re.compile(r"FATAL: |PANIC: |error: |LOG: (?=.* invalid )")
 
 _held: dict[Path, int] = {}  # data folder -> descriptor of our shared lock
 
@@ -136,19 +140,28 @@ class Server:
         options = f"-c listen_addresses='' -k {socket}"  # pg_ctl hands them to a shell
         arguments = ("start", "-w", "-t", str(START_SECONDS), "-l", str(log), "-o", options)
         if self._run("pg_ctl", "-D", str(self.cluster), *arguments).returncode:
-            raise DatabaseError(f"cannot start the database in {self.cluster}: {_reason(log)}")
+            raise DatabaseError(f"cannot start the database in {self.cluster}: {self._reason()}")
         self._create_database()
 
     def _clear_stale(self) -> None:
         """Forget a postmaster that was killed, once its children are gone.
 
-        Its number may belong to another process by now (always so in containers), in which
-        case PostgreSQL would refuse to start.
+        Its number may belong to a zombie or to another process by now (always so in
+        containers), in which case PostgreSQL would refuse to start.
         """
+        socket_lock = self._socket() / f"{SOCKET_NAME}.lock"
         psutil.wait_procs(_processes_in(self.cluster), timeout=START_SECONDS)
         if _processes_in(self.cluster):
             raise DatabaseError(f"a killed database still has work to end in {self.cluster}")
-        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+        for stale in (socket_lock, self.cluster / "postmaster.pid"):
+            stale.unlink(missing_ok=True)
+
+    def _reason(self) -> str:
+        """Why it did not start: told to start.log at first, then to the log of the day."""
+        days = sorted((self.cluster / "log").glob("*.log"), key=lambda log: log.stat().st_mtime)
+        logs = [self.cluster / "start.log", *days[-1:]]
+        texts = [log.read_text(errors="replace")[-4000:] for log in logs if log.exists()]
+        return next(filter(None, map(_summary, texts)), "no reason given")
 
     def _create_database(self) -> None:
         with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
@@ -159,7 +172,10 @@ class Server:
     def stop(self) -> None:
         """End the server; clients are disconnected, what was committed is on disk."""
         if self._postmaster() is not None:
+            folder = self._socket()
             self._must("pg_ctl", "-D", str(self.cluster), "stop", "-m", "fast", "-w", "-t", "60")
+            if folder != self.cluster:
+                folder.rmdir()
 
     def dsn(self, database: str = NAME) -> str:
         """The address as a URL; works for psycopg, psql and Grafana on this host."""
@@ -192,7 +208,9 @@ class Server:
     def _must(self, program: str, *arguments: str) -> None:
         done = self._run(program, *arguments)
         if done.returncode:
-            raise DatabaseError(f"{program} failed in {self.home}: {_summary(done.stderr)}")
+            raise DatabaseError(
+                f"{program} failed in {self.home}: {_summary(done.stderr) or done.stderr}"
+            )
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(self.programs / program), *arguments]
@@ -224,15 +242,11 @@ def _processes_in(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def _reason(log: Path) -> str:
-    return _summary(log.read_text(errors="replace")) if log.exists() else "no log"
-
-
 def _summary(output: str) -> str:
-    """The lines of a PostgreSQL program's output that say what went wrong, as one line."""
+    """What went wrong according to a PostgreSQL program, as one line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    telling = [line for line in lines if any(w in line for w in ("FATAL", "PANIC", "error:"))]
-    return " ".join((telling or lines[-1:])[:2]) or "no reason given"
+    telling = [line for line in lines if TELLING.search(line)]
+    return "; ".join(TELLING.split(line)[-1].strip() for line in telling[-2:])
 
 
 def _home(data_dir: Path) -> Path:
