@@ -9,12 +9,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from random import Random
 
+from ingest.simulator.contact import Dialect, wait_at_most
 from ingest.simulator.controls import Controls
 from ingest.simulator.evse import Fault, Guest
 from ingest.simulator.network import Site, Station
 from ingest.simulator.plan import plan_visit
 from ingest.simulator.spec import Pace, VirtualStationSpec
-from ingest.simulator.station import Dialect, VirtualStation
+from ingest.simulator.station import VirtualStation
 from ingest.simulator.v16 import Dialect16
 from ingest.simulator.v201 import Dialect201
 
@@ -112,7 +113,7 @@ class Place:
 
     async def drivers(self) -> None:
         """Let drivers come for ever; in the long run the evse is busy the share it should be."""
-        await self._station.accepted.wait()
+        await self._station.contact.accepted.wait()
         is_busy = self._rng.random() < _BUSY_SHARE
         while True:
             visit = plan_visit(self._rng, self._evse.evse)
@@ -128,7 +129,7 @@ class Place:
 
     async def faults(self) -> None:
         """Break and mend for ever; whoever waited in line takes the mended evse at once."""
-        await self._station.accepted.wait()
+        await self._station.contact.accepted.wait()
         starts_broken = self._fault_rng.random() < _FAULTY_SHARE
         while True:
             lasts_s = self._fault_rng.uniform(*_FAULT_S)
@@ -140,13 +141,13 @@ class Place:
     async def _break(self, lasts_s: float) -> None:
         rebooted = self._station.rebooted
         self._evse.fail(self._fault_rng.choice(tuple(Fault)))
-        await _first(rebooted, self._station.pace.real(lasts_s))
+        await wait_at_most(self._station.pace.real(lasts_s), rebooted.wait())
         self._evse.recover()
         await self._pass(self._fault_rng.uniform(8, 15))
         self._somebody_waits.set()
 
     async def _gap(self, seconds: float) -> None:
-        await _first(self._somebody_waits, self._station.pace.real(seconds))
+        await wait_at_most(self._station.pace.real(seconds), self._somebody_waits.wait())
         self._somebody_waits.clear()
 
     async def _pass(self, seconds: float) -> None:
@@ -160,12 +161,3 @@ async def _silences(station: VirtualStation, rng: Random) -> None:
         station.lose_contact("spell")
         await asyncio.sleep(station.pace.real(rng.uniform(*_SILENCE_S)))
         station.regain_contact("spell")
-
-
-async def _first(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, at most so many real seconds."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass

@@ -192,7 +192,7 @@ class Dialect16:
         if evse_id and evse_id not in self._station.evses:
             return {"status": "Rejected"}, None
         wanted: dict[str, Callable[[], None]] = {
-            "BootNotification": self._station.boot_again,
+            "BootNotification": self._station.contact.boot_again,
             "Heartbeat": lambda: self._station.tell(self.heartbeat()),
             "StatusNotification": lambda: self._tell_statuses(evse_id),
             "MeterValues": lambda: self._tell_meters(evse_id),
@@ -231,7 +231,7 @@ class Dialect16:
 
     def _set(self, key: str, value: str) -> None:
         if key == "HeartbeatInterval":
-            self._station.heartbeat_s = float(value)
+            self._station.contact.heartbeat_s = float(value)
         elif key == "MeterValueSampleInterval":
             self._station.meter_interval_s = float(value)
         else:
@@ -239,7 +239,7 @@ class Dialect16:
 
     def _settings(self) -> dict[str, str]:
         intervals = {
-            "HeartbeatInterval": f"{self._station.heartbeat_s:g}",
+            "HeartbeatInterval": f"{self._station.contact.heartbeat_s:g}",
             "MeterValueSampleInterval": f"{self._station.meter_interval_s:g}",
         }
         return intervals | self._fixed | self._free

@@ -142,7 +142,7 @@ class Dialect201:
             "timestamp": wire_time(reading.at),
             "triggerReason": trigger,
             "seqNo": session.seq_no,
-            "offline": not self._station.is_online,
+            "offline": not self._station.contact.is_online,
             "transactionInfo": {"transactionId": session.transaction_id} | info,
             "evse": {"id": session.evse_id, "connectorId": 1},
         }
@@ -218,7 +218,7 @@ class Dialect201:
     def _trigger(self, payload: Payload) -> Reply:
         evses = self._chosen(payload)
         wanted: dict[str, Callable[[], None]] = {
-            "BootNotification": self._station.boot_again,
+            "BootNotification": self._station.contact.boot_again,
             "Heartbeat": lambda: self._station.tell(self.heartbeat()),
             "StatusNotification": lambda: self._tell_statuses(evses),
             "MeterValues": lambda: self._tell_meters(evses),

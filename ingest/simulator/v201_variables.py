@@ -44,7 +44,7 @@ class Variables:
 
     def _values(self) -> dict[Key, str]:
         return self._fixed | {
-            _HEARTBEAT: f"{self._station.heartbeat_s:g}",
+            _HEARTBEAT: f"{self._station.contact.heartbeat_s:g}",
             _INTERVAL: f"{self._station.meter_interval_s:g}",
         }
 
@@ -66,7 +66,7 @@ class Variables:
 
     def _change(self, key: Key, seconds: float) -> None:
         if key == _HEARTBEAT:
-            self._station.heartbeat_s = seconds
+            self._station.contact.heartbeat_s = seconds
         else:
             self._station.meter_interval_s = seconds
 
