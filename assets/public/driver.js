@@ -46,7 +46,8 @@ function redraw(site) {
   const tag = site.querySelector(".tag");
   tag.className = `tag ${kind}`;
   tag.querySelector("use").setAttribute("href", `#${kind}`);
-  const words = list.dataset[free ? "some" : used ? (n === 1 ? "one" : "none") : kind];
+  const alone = n === 1;
+  const words = list.dataset[free ? (alone ? "only" : "some") : used ? (alone ? "one" : "none") : kind];
   tag.querySelector("span").textContent = say(words, { free, n });
 }
 

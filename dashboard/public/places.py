@@ -19,6 +19,7 @@ PLUGS = {
 POWERS_KW = (0, 22, 50, 150)
 KINDS = ("free", "busy", "idle", "fault", "closed", "unknown")  # the order of the small shapes
 EARTH_M = 6_371_000
+OTHER_PLUG_M = 5_000  # so much further a charger with the right plug may be
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ def bare_code(code: str) -> str:
 def nearest_free(
     places: Iterable[Place], place: Place, but: Evse, at_most: int
 ) -> list[tuple[Evse, Place, float]]:
-    """Free evses with a code, nearest first; at one site those of the same plug come first."""
+    """Free evses with a code, nearest first; another plug counts as a detour."""
     free = [
         (evse, other, metres)
         for other in places
@@ -218,7 +219,7 @@ def nearest_free(
         for evse in other.evses
         if evse.kind == "free" and evse.code and evse.key != but.key
     ]
-    free.sort(key=lambda found: (round(found[2], -1), found[0].plug != but.plug, found[0].code))
+    free.sort(key=lambda found: found[2] + OTHER_PLUG_M * (found[0].plug != but.plug))
     return free[:at_most]
 
 
