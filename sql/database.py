@@ -111,16 +111,24 @@ def async_pool(
 
 def explain(dsn: str, error: Exception) -> str:
     """One line about a failed connection: the server without its password, and the reason."""
+    if (where := address(dsn)) is None:  # libpq would quote the DSN, password and all
+        return (
+            "KILOWATCH_DATABASE_URL is no address of a PostgreSQL database: "
+            "expected postgresql://user:password@host:port/name"
+        )
     reason = " ".join(str(error).split()) or type(error).__name__
-    return f"cannot use the database {address(dsn)}: {reason} (KILOWATCH_DATABASE_URL)"
+    return f"cannot use the database {where}: {reason} (KILOWATCH_DATABASE_URL)"
 
 
-def address(dsn: str) -> str:
-    """The DSN as shown to people: user, host, port and database, never the password."""
+def address(dsn: str) -> str | None:
+    """The DSN as shown to people: user, host, port and database, never the password.
+
+    None when it cannot be read.
+    """
     try:
         parts = conninfo.conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:
-        return "(unreadable address)"
+        return None
     host = parts.get("host") or parts.get("hostaddr") or "localhost"
     return f"{parts.get('user', '')}@{host}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
 

@@ -160,8 +160,9 @@ class Server:
         """Why it did not start: told to start.log at first, then to the log of the day."""
         days = sorted((self.cluster / "log").glob("*.log"), key=lambda log: log.stat().st_mtime)
         logs = [self.cluster / "start.log", *days[-1:]]
-        texts = [log.read_text(errors="replace")[-4000:] for log in logs if log.exists()]
-        return next(filter(None, map(_summary, texts)), "no reason given")
+        texts = (log.read_text(errors="replace") for log in logs if log.exists())
+        latest = (text.rpartition("starting PostgreSQL")[2] for text in texts)
+        return next(filter(None, map(_summary, latest)), "no reason given")
 
     def _create_database(self) -> None:
         with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
@@ -208,9 +209,7 @@ class Server:
     def _must(self, program: str, *arguments: str) -> None:
         done = self._run(program, *arguments)
         if done.returncode:
-            raise DatabaseError(
-                f"{program} failed in {self.home}: {_summary(done.stderr) or done.stderr}"
-            )
+            raise DatabaseError(f"{program} failed in {self.home}: {_summary(done.stderr)}")
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(self.programs / program), *arguments]
@@ -246,7 +245,7 @@ def _summary(output: str) -> str:
     """What went wrong according to a PostgreSQL program, as one line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     telling = [line for line in lines if TELLING.search(line)]
-    return "; ".join(TELLING.split(line)[-1].strip() for line in telling[-2:])
+    return "; ".join(TELLING.split(line)[-1].strip() for line in telling[:2])
 
 
 def _home(data_dir: Path) -> Path:
