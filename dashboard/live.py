@@ -36,7 +36,7 @@ WAKE_SECONDS = 0.5
 
 COLUMNS = (
     "evse_key", "state", "state_since", "power_w", "energy_wh", "soc_pct", "session_id",
-    "started_at", "id_token", "error_code", "charging_state", "is_online", "last_seen_at",
+    "started_at", "id_token", "error_code", "charging_state", "is_online", "register_at",
 )  # fmt: skip
 NETWORK = (
     "evse_key", "station_id", "evse_id", "public_code", "max_power_w", "site_id", "site", "city",

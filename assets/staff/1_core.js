@@ -65,6 +65,9 @@ window.kilowatch = window.kilowatch || {};
     return kw.number(Math.floor(whole / 86400)) + NBSP + "d";
   };
 
+  /* The same in a narrow column: 2 h 06. */
+  kw.age = (seconds) => kw.duration(seconds).replace(/(h.\d\d).min$/, "$1");
+
   kw.fault = (code) => (!code || code === "NoError" ? "" : kw.page().words["fault." + code] || code);
 
   /* The staff sentence for one evse: what it is doing, how much, since when it is missing. */

@@ -114,7 +114,7 @@
     const next = kw.page().words["next." + incident.kind] || incident.next_step;
     if (next) words.append(el("div", { class: "nx" }, el("b", {}, kw.t("next")), el("span", {}, next)));
     const harm = el("div", { class: "h" }, el("b", {}, plural("evses", incident.evses)), el("span", {}, incident.drivers ? plural("drivers", incident.drivers) : ""));
-    const age = el("div", { class: "h" }, el("b", { "data-since": incident.opened_at }, kw.duration(store.at - incident.opened_at)), el("span", {}, kw.t("severity." + incident.severity)));
+    const age = el("div", { class: "h" }, el("b", { "data-since": incident.opened_at }, kw.age(store.at - incident.opened_at)), el("span", {}, kw.t("severity." + incident.severity)));
     const row = el("a", { class: incident.severity === "critical" ? "inc crit" : "inc", href }, kw.glyph(GLYPH[incident.kind] || "derated", 15), words, harm, age, avatar(incident.owner));
     return el("li", {}, row);
   }
@@ -240,7 +240,7 @@
 
   function ages() {
     document.querySelectorAll("[data-since]").forEach((element) => {
-      const text = kw.duration(store.at - Number(element.dataset.since));
+      const text = kw.age(store.at - Number(element.dataset.since));
       if (element.textContent !== text) element.textContent = text;
     });
   }

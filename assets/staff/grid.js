@@ -1,4 +1,10 @@
 /* Cells of the stations table: state, link, shapes. */
+var dagfuncs = (window.dashAgGridFunctions = window.dashAgGridFunctions || {});
+dagfuncs.kilowatchGrid = {
+  backgroundColor: "var(--surface)", foregroundColor: "var(--ink)", borderColor: "var(--line)", headerBackgroundColor: "var(--surface)", headerTextColor: "var(--ink-3)",
+  headerFontSize: 11, headerFontWeight: 500, fontSize: 12, fontFamily: "inherit", rowHeight: 32, headerHeight: 28, rowHoverColor: "var(--hover)",
+  selectedRowBackgroundColor: "var(--selected)", oddRowBackgroundColor: "var(--surface)", columnBorder: false, wrapperBorder: false, cellHorizontalPadding: 10, accentColor: "var(--ink)",
+};
 var dagcomponentfuncs = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
 (function (cells) {
   "use strict";

@@ -45,8 +45,10 @@ window.kilowatch = window.kilowatch || {};
   }
 
   function label(sites) {
-    const largest = sites.reduce((a, b) => (b.evses > a.evses ? b : a));
-    return sites.length === 1 ? largest.name : largest.city || largest.name;
+    if (sites.length === 1) return sites[0].name;
+    const towns = {};
+    sites.forEach((site) => (towns[site.city || site.name] = (towns[site.city || site.name] || 0) + site.evses));
+    return Object.keys(towns).reduce((a, b) => (towns[b] > towns[a] ? b : a));
   }
 
   function paint(marker) {
@@ -69,6 +71,7 @@ window.kilowatch = window.kilowatch || {};
       element.querySelector(".map-label")?.classList.toggle("warn", Boolean(warn));
     }
     dress(marker, name, words);
+    tidy();
   }
 
   function dress(marker, name, words) {
@@ -78,7 +81,8 @@ window.kilowatch = window.kilowatch || {};
     element.title = words;
     element.setAttribute("role", "button");
     const place = element.querySelector(".map-label");
-    if (place) place.textContent = name;
+    if (place && place.textContent !== name) place.textContent = name;
+    tidy();
   }
 
   function mark(latlng, sites) {
@@ -87,6 +91,28 @@ window.kilowatch = window.kilowatch || {};
     paint(marker);
     drawn.add(marker);
     return marker;
+  }
+
+  /* Labels give way to donuts and to labels of more weight: right of the donut, else left of it, else none. */
+  let tidying = 0;
+  function tidy() {
+    if (tidying) return;
+    tidying = requestAnimationFrame(() => {
+      tidying = 0;
+      const frame = document.getElementById("map")?.getBoundingClientRect();
+      if (!frame) return;
+      const shown = [...drawn].filter((marker) => marker._map && marker.getElement());
+      const taken = shown.map((marker) => ({ marker, box: marker.getElement().querySelector("svg").getBoundingClientRect() }));
+      const weight = (marker) => (marker.getElement().querySelector(".warn") ? 1e6 : 0) + marker.kwSites.length;
+      shown.sort((a, b) => weight(b) - weight(a)).forEach((marker) => {
+        const text = marker.getElement().querySelector(".map-label");
+        if (!text) return;
+        const fits = (box) => box.left > frame.left && box.right < frame.right && !taken.some((other) => other.marker !== marker && box.left < other.box.right && box.right > other.box.left && box.top < other.box.bottom && box.bottom > other.box.top);
+        const found = ["", "left"].find((side) => (text.classList.toggle("left", side === "left"), fits(text.getBoundingClientRect())));
+        text.style.visibility = found === undefined ? "hidden" : "";
+        if (found !== undefined) taken.push({ marker, box: text.getBoundingClientRect() });
+      });
+    });
   }
 
   function repaint(changed) {

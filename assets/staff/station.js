@@ -45,7 +45,9 @@
     const values = [row.power_w === null ? null : row.power_w / 1000, row.energy_wh / 1000, row.soc_pct];
     const words = [kw.kw(row.power_w), kw.kwh(row.energy_wh, 2), kw.percent(row.soc_pct)];
     const strips = graph.data.map((trace, i) => i).filter((i) => graph.data[i].mode === "lines");
-    const at = wall(row.last_seen_at && row.last_seen_at > store.at - 300 ? row.last_seen_at : store.at);
+    const at = wall(row.register_at || store.at);
+    const last = graph.data[strips[0]].x;
+    if (wall(new Date(last[last.length - 1])) === at) return;
     const update = { x: strips.map(() => [at]), y: strips.map((_, i) => [values[i]]), customdata: strips.map((_, i) => [words[i]]) };
     window.Plotly.extendTraces(graph, update, strips);
     const notes = (graph.layout.annotations || []).slice(0, strips.length).map((note, i) => ({ ...note, x: at, y: values[i], text: note.text.replace(/>[^<]*<\/b>/, ">" + words[i] + "</b>") }));
@@ -54,9 +56,14 @@
 
   /* Wall-clock time of the reader's zone, as the server draws it. */
   function wall(seconds) {
+    if (seconds instanceof Date) return local(seconds);
     const parts = new Intl.DateTimeFormat("sv-SE", { timeZone: kw.page().zone, dateStyle: "short", timeStyle: "medium" }).format(seconds * 1000);
     return parts.replace(" ", "T");
   }
+
+  const two = (n) => String(n).padStart(2, "0");
+  // plotly keeps wall-clock time: read it back as the numbers it shows
+  const local = (date) => `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}T${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 
   /* At most one request at a time; what changes meanwhile is asked for after it. */
   function ask() {

@@ -83,9 +83,9 @@ def map_() -> Child:
     counts = legend((state, BLANK) for state in LEGEND)
     counts.id = "legend"
     chart = dl.Map(
-        [*basemap(), sites()],
+        [*basemap(), sites(), dl.ZoomControl(position="topright")],
         id="map", bounds=SWEDEN, zoomSnap=0.25, zoomDelta=1, minZoom=3, maxZoom=17,
-        attributionControl=bool(deps().settings.tile_url), trackViewport=False,
+        attributionControl=bool(deps().settings.tile_url), trackViewport=False, zoomControl=False,
         className="map",
     )  # fmt: skip
     label = {"aria-label": t("Map of sites")}

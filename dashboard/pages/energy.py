@@ -214,7 +214,8 @@ def ranking(found: data.Energy) -> Child:
         for row in found.by_station[:50]
     ]
     nothing = empty_state(t("No energy in this period"))
-    body = table(t("Stations by energy"), columns, rows, empty=nothing)
+    body = html.Div(table(t("Stations by energy"), columns, rows, empty=nothing), className="ranking",
+                    tabIndex=0)  # fmt: skip
     return panel(t("Stations by energy"), body, sub=form.number(len(found.by_station)))
 
 

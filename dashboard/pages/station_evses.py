@@ -11,6 +11,7 @@ from dashboard.figures import CONFIG, Curve, session_curve
 from dashboard.i18n import formatter, t, theme
 from dashboard.states import staff_words
 
+DAYS = 14
 PLUGS = {
     "IEC_62196_T2": "Type 2",
     "IEC_62196_T2_COMBO": "CCS2",
@@ -26,13 +27,19 @@ def cards(found: data.Station, now: datetime) -> Child:
     if not found.evses:
         note = empty_state(t("No evse has reported yet"), t("They appear with the first message."))
         return html.Section(note, className="panel")
-    days = data.read_energy_days(found.row["station_id"], data.midnight(now))
-    today = {row["evse_id"]: row["energy_wh"] for row in days}
-    shown = [card(evse, now, today.get(evse["evse_id"], 0)) for evse in found.evses]
+    rows = data.read_energy_days(found.row["station_id"], data.midnight(now, 1 - DAYS))
+    shown = [card(evse, now, days_of(evse["evse_id"], rows, now)) for evse in found.evses]
     return html.Div(shown, className="evses")
 
 
-def card(evse: data.Row, now: datetime, today_wh: int) -> Child:
+def days_of(evse_id: int, rows: list[data.Row], now: datetime) -> list[tuple[datetime, int]]:
+    """The last days, oldest first, with the watt-hours of each; days without energy are 0."""
+    known = {row["bucket"]: row["energy_wh"] for row in rows if row["evse_id"] == evse_id}
+    midnights = [data.midnight(now, day) for day in range(1 - DAYS, 1)]
+    return [(at, known.get(at, 0)) for at in midnights]
+
+
+def card(evse: data.Row, now: datetime, days: list[tuple[datetime, int]]) -> Child:
     key, form = evse["evse_key"], formatter()
     plugs = ", ".join(dict.fromkeys(PLUGS.get(s, s) for s in evse["standards"] or [] if s))
     plate = ", ".join(p for p in (plugs, form.rating(evse["max_power_w"])) if p != "\u2013")
@@ -47,23 +54,35 @@ def card(evse: data.Row, now: datetime, today_wh: int) -> Child:
         charging_state=evse["charging_state"], since=evse["state_since"], now=now,
     )  # fmt: skip
     line = html.P(words, id=f"evse-{key}-words", className="evse-state")
-    inside = _session(evse, now) if evse["session_id"] else _idle(evse, now, today_wh)
+    inside = _session(evse, now) if evse["session_id"] else _idle(evse, now, days)
     classes = "panel evse busy" if evse["session_id"] else "panel evse"
     return html.Section([head, html.Div([line, *inside], className="pb evse-body")],
                         className=classes, **{"data-evse": str(evse["evse_id"])})  # fmt: skip
 
 
-def _idle(evse: data.Row, now: datetime, today_wh: int) -> list[Child]:
+def _idle(evse: data.Row, now: datetime, days: list[tuple[datetime, int]]) -> list[Child]:
     form = formatter()
     since = evse["state_since"]
     length = form.duration((now - since).total_seconds()) if since else "\u2013"
     pairs: list[tuple[str, Child]] = [
         (t("Since"), f"{form.since(since, now)} · {length}" if since else "\u2013"),
-        (t("Today"), form.kwh(today_wh)),
+        (t("Today"), form.kwh(days[-1][1])),
     ]
     if evse["info"]:
         pairs.append((t("Station says"), evse["info"]))
-    return [facts(pairs)]
+    return [facts(pairs), day_bars(days)]
+
+
+def day_bars(days: list[tuple[datetime, int]]) -> Child:
+    """kWh per day as bars without an axis: is this a busy evse, and did it go quiet?"""
+    form, most = formatter(), max(energy_wh for _, energy_wh in days) or 1
+    bars = [html.I(style={"height": f"{100 * energy_wh / most:.0f}%"},
+                   title=f"{form.date(at)}: {form.kwh(energy_wh)}") for at, energy_wh in days]  # fmt: skip
+    foot = html.Div([html.Span(t("kWh per day, {n} days", n=len(days))),
+                     html.Span(t("most {energy}", energy=form.kwh(most)))],
+                    className="days-foot")  # fmt: skip
+    label = {"aria-label": t("kWh per day, {n} days", n=len(days))}
+    return html.Div([html.Div(bars, className="days", role="img", **label), foot])
 
 
 def _session(evse: data.Row, now: datetime) -> list[Child]:

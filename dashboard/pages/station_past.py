@@ -56,6 +56,8 @@ def stretches(
 ) -> list[tuple[str, float, float]]:
     """(state, begin, end) in hours since `since`. Before the first word and without contact: unknown."""
     marks = [(max(row["status_at"], since), state_of(row)) for row in rows]
+    if evse["is_online"] and evse["state_since"]:
+        marks.append((max(evse["state_since"], since), evse["state"]))
     lost = evse["contact_changed_at"] if not evse["is_online"] else None
     if lost:
         marks = [(at, state) for at, state in marks if at < lost] + [(max(lost, since), "unknown")]

@@ -1,5 +1,6 @@
 """All stations in one searchable table; the search stands in the address."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import dash_ag_grid as dag
@@ -18,6 +19,7 @@ GRID_OPTIONS = {
     "animateRows": False,
     "enableCellTextSelection": True,
     "suppressColumnVirtualisation": True,
+    "theme": {"function": "themeQuartz.withParams(kilowatchGrid)"},
 }
 
 
@@ -44,7 +46,7 @@ def _grid(rows: list[data.Row], q: str) -> Child:
         defaultColDef={"sortable": True, "resizable": True, "filter": False},
         columnSize="sizeToFit",
         dashGridOptions=options,
-        className="ag-theme-quartz stations-grid",
+        className="stations-grid",
     )
     return html.Div(grid, className="grid-frame")
 
@@ -58,7 +60,7 @@ def _columns() -> list[dict[str, Any]]:
         column("station", t("Station"), cellRenderer="StationCell", width=130),
         column("site", t("Site"), flex=1, minWidth=160),
         column("city", t("Town"), width=130),
-        column("shapes", t("Evses"), cellRenderer="ShapesCell", width=110, sortable=False),
+        column("evses", t("Evses"), cellRenderer="ShapesCell", width=110, sortable=False),
         column("model", t("Model"), width=180),
         column("firmware", t("Firmware"), width=100),
         column("version", "OCPP", width=80),
@@ -77,11 +79,12 @@ def _row(row: data.Row) -> dict[str, Any]:
         "station": row["station_id"],
         "site": row["site"] or "",
         "city": row["city"] or "",
+        "evses": " ".join(states),
         "shapes": states,
         "model": " ".join(part for part in (row["vendor"], row["model"]) if part),
         "firmware": row["firmware_version"] or "",
         "version": row["ocpp_version"] or "",
-        "seen": form.stamp(row["last_seen_at"], seconds=False),
+        "seen": form.since(row["last_seen_at"], datetime.now(UTC)),
     }
 
 

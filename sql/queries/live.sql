@@ -4,7 +4,7 @@
 -- The rows of the named evses, as staff see them now.
 SELECT evse_key, state, extract(epoch FROM state_since)::bigint AS state_since, power_w, energy_wh,
     soc_pct, session_id, extract(epoch FROM started_at)::bigint AS started_at, id_token, error_code,
-    charging_state, is_online, extract(epoch FROM last_seen_at)::bigint AS last_seen_at
+    charging_state, is_online, extract(epoch FROM register_at)::bigint AS register_at
 FROM evse_state
 WHERE evse_key = ANY(:keys);
 
@@ -12,7 +12,7 @@ WHERE evse_key = ANY(:keys);
 -- The rows of all evses: the first picture, and the check that no notification was missed.
 SELECT evse_key, state, extract(epoch FROM state_since)::bigint AS state_since, power_w, energy_wh,
     soc_pct, session_id, extract(epoch FROM started_at)::bigint AS started_at, id_token, error_code,
-    charging_state, is_online, extract(epoch FROM last_seen_at)::bigint AS last_seen_at
+    charging_state, is_online, extract(epoch FROM register_at)::bigint AS register_at
 FROM evse_state;
 
 -- name: network
