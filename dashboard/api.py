@@ -64,7 +64,7 @@ def create_blueprint(deps: Deps) -> Blueprint:
     routes.add_url_rule("/openapi.json", "openapi", _openapi)
     routes.add_url_rule("/docs", "docs", _docs)
     routes.after_request(harden)
-    routes.register_error_handler(HTTPException, _http_problem)
+    routes.app_errorhandler(405)(_wrong_method)
     routes.add_url_rule("/<path:rest>", "nothing", _nothing)
     return routes
 
@@ -254,11 +254,12 @@ def _body() -> object:
         raise wrong("body", 'JSON such as {"action": "Reset", "payload": {}}', "no JSON") from None
 
 
-def _http_problem(error: HTTPException) -> Response:
-    """405 and the like, in the form of all other errors."""
-    status = error.code or 500
-    code = error.name.lower().replace(" ", "_")
-    return _respond(Problem(status, code, error.description or error.name).body, status)
+def _wrong_method(error: HTTPException) -> Response | HTTPException:
+    """Routing fails before a blueprint is chosen, so the app asks us for every 405."""
+    if not request.path.startswith("/api/v1/"):
+        return error
+    message = f"{request.path} does not know {request.method}"
+    return _respond(Problem(405, "method_not_allowed", message).body, 405)
 
 
 def _nothing(rest: str) -> Response:
