@@ -1,5 +1,6 @@
 """Texts: every sentence a person may see exists in Swedish too."""
 
+import ast
 import re
 import string
 from ast import literal_eval
@@ -17,19 +18,31 @@ from dashboard.states import FAULTS, STAFF, STATES, driver_state, fault_words, s
 
 DASHBOARD = LOCALES.parent
 KEYWORDS = {"t": None, "mark": None, "tn": (1, 2)}
-METHODS = {".py": "python", ".html": babel_extract}
 
 
 def messages() -> Iterator[tuple[str, str]]:
-    """Every text the source marks, with the place of its first use."""
+    """Every text the source marks, with its place."""
     for path in sorted(DASHBOARD.rglob("*")):
-        if path.suffix not in METHODS:
-            continue
-        with path.open("rb") as source:
-            for line, message, _, _ in extract(METHODS[path.suffix], source, KEYWORDS):
-                where = f"{path.relative_to(DASHBOARD)}:{line}"
-                for text in [message] if isinstance(message, str) else message:
-                    yield text, where
+        found = {".py": in_python, ".html": in_template}.get(path.suffix, lambda _: [])(path)
+        for line, text in found:
+            yield text, f"{path.relative_to(DASHBOARD)}:{line}"
+
+
+def in_python(path: Path) -> Iterator[tuple[int, str]]:
+    """Literal texts given to t, tn and mark; what a variable holds was marked elsewhere."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in KEYWORDS:
+            for argument in node.args[: 2 if node.func.id == "tn" else 1]:  # type: ignore[attr-defined]
+                for part in ast.walk(argument) if isinstance(argument, ast.IfExp) else [argument]:
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                        yield node.lineno, part.value
+
+
+def in_template(path: Path) -> Iterator[tuple[int, str]]:
+    with path.open("rb") as source:
+        for line, message, _, _ in extract(babel_extract, source, KEYWORDS):
+            for text in [message] if isinstance(message, str) else message:
+                yield line, text
 
 
 def known(code: str) -> dict[str, str]:
