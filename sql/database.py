@@ -14,8 +14,13 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 AsyncConnection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 CONNECT_SECONDS = 5
-# notice a host that vanished without a word within about 25 s
-KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+# notice a host that vanished without a word within about 25 s, also in the middle of a statement
+KEEPALIVE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # ms
+}
 
 
 def database_url(settings: Settings) -> str:
