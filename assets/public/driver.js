@@ -51,20 +51,29 @@ function redraw(site) {
   tag.querySelector("span").textContent = say(words, { free, n });
 }
 
+// Sites further down the list are not in the page; the first snapshot tells how theirs stand.
+const others = new Map();
+
 function apply({ evse_key: keys, state: kinds }) {
   const touched = new Set();
+  let more = 0;
   keys.forEach((key, i) => {
     const svg = shapes.get(key);
-    if (!svg || svg.classList.contains(kinds[i])) return;
-    svg.setAttribute("class", kinds[i]);
-    svg.querySelector("use").setAttribute("href", `#${kinds[i]}`);
-    touched.add(svg.closest(".site"));
+    const before = svg ? svg.classList[0] : others.get(key);
+    if (svg && before !== kinds[i]) {
+      svg.setAttribute("class", kinds[i]);
+      svg.querySelector("use").setAttribute("href", `#${kinds[i]}`);
+      touched.add(svg.closest(".site"));
+    } else if (!svg) others.set(key, kinds[i]);
+    // a filtered page counts only what it shows
+    if (before && (svg || !location.search)) more += (kinds[i] === "free") - (before === "free");
   });
   if (touched.size && document.querySelector("[data-reload]")) return location.reload();
   touched.forEach(redraw);
   const total = document.getElementById("total");
-  // a filtered or shortened list says what the server counted
-  if (touched.size && total && !location.search) total.textContent = say(total.dataset.words, count(list));
+  if (!total || !more) return;
+  total.dataset.free = Number(total.dataset.free) + more;
+  total.textContent = say(total.dataset.words, total.dataset);
 }
 
 if (shapes.size && window.EventSource) {
