@@ -72,6 +72,7 @@ def staff_app(server: Flask) -> Dash:
         use_async=False,
         serve_locally=True,
         suppress_callback_exceptions=True,
+        include_pages_meta=False,
         update_title=None,
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )

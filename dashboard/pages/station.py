@@ -6,6 +6,7 @@ the live feed, and asks for a part anew (`live-tick`) only when a state or a ses
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote, unquote
 
 from dash import Dash, Input, Output, State, dcc, html
 
@@ -19,6 +20,7 @@ from dashboard.pages.station_verdict import verdict
 
 def layout(station_id: str = "", **parts: Any) -> Child:
     """The page of a station; one that does not exist is named as such."""
+    station_id = unquote(station_id)
     found = data.read_station(station_id)
     if found is None:
         note = error_state(t("No station is called {name}", name=station_id),
@@ -35,7 +37,7 @@ def heading(found: data.Station) -> Child:
     slash = html.Span("/", className="faint")
     crumbs: list[Child] = [html.A(t("Stations"), href="/app/stations", className="crumb"), slash]
     if row["site"]:
-        site = html.A(row["site"], href=f"/app/stations?q={row['site']}", className="crumb")
+        site = html.A(row["site"], href=f"/app/stations?q={quote(row['site'])}", className="crumb")
         crumbs += [site, slash]
     model = " ".join(part for part in (row["vendor"], row["model"]) if part)
     firmware = t("Firmware {version}", version=row["firmware_version"] or "\u2013")

@@ -8,7 +8,7 @@ from dash import html
 
 from dashboard import data
 from dashboard.components import Child, Column, empty_state, glyph, panel, table
-from dashboard.i18n import formatter, t, tn
+from dashboard.i18n import formatter, mark, t, tn
 from dashboard.states import state_word
 
 DAY = timedelta(hours=24)
@@ -140,9 +140,9 @@ def _result(row: data.Row) -> str:
 
 
 STOPS = {
-    "Local": "ended at the station", "Remote": "ended remotely",
-    "EVDisconnected": "cable pulled out", "EmergencyStop": "emergency stop",
-    "HardReset": "restart", "SoftReset": "restart", "Reboot": "restart",
-    "PowerLoss": "power lost", "DeAuthorized": "not authorised", "Other": "other reason",
-    "UnlockCommand": "unlocked remotely", "StoppedByEV": "ended by the car",
+    "Local": mark("ended at the station"), "Remote": mark("ended remotely"),
+    "EVDisconnected": mark("cable pulled out"), "EmergencyStop": mark("emergency stop"),
+    "HardReset": mark("restart"), "SoftReset": mark("restart"), "Reboot": mark("restart"),
+    "PowerLoss": mark("power lost"), "DeAuthorized": mark("not authorised"), "Other": mark("other reason"),
+    "UnlockCommand": mark("unlocked remotely"), "StoppedByEV": mark("ended by the car"),
 }  # fmt: skip

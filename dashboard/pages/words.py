@@ -68,7 +68,6 @@ WORDS = {
     "none_free": mark("none available here"),
     "since": mark("since {time}"),
     "last_message": mark("last message {age} ago"),
-    "command_news": mark("{action}: {status}"),
     "copied": mark("Copied"),
     "no_site_on_map": mark("No site has a place on the map yet"),
     "occupied_idle": mark("Occupied, idle"),
