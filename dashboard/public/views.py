@@ -35,21 +35,25 @@ from sql.queries import load_queries
 
 queries = load_queries("public")
 KEPT_SECONDS = 1.0
+READING_SHARE = 0.05  # of the time; the pages that are open hear of changes by the live stream
 ON_A_PAGE = 40
 ON_THE_MAP = 12  # nearest sites that decide what a map around the driver shows
 SUGGESTIONS = 3
 
 
 class Places:
-    """All places, read at most once a second: any number of visitors costs one query."""
+    """All places, read at most once a second: any number of visitors costs one query.
+
+    A network so large that reading takes long is read less often.
+    """
 
     def __init__(self, deps: Deps) -> None:
         self._deps, self._lock = deps, threading.Lock()
-        self._read_at, self._places, self._operator = 0.0, list[Place](), ""
+        self._read_again_at, self._places, self._operator = 0.0, list[Place](), ""
 
     def all(self) -> list[Place]:
         with self._lock:
-            if monotonic() - self._read_at > KEPT_SECONDS or not self._operator:
+            if monotonic() >= self._read_again_at:
                 self._read()
             return self._places
 
@@ -68,10 +72,12 @@ class Places:
         return {bare_code(evse.code): evse.code for evse in evses if evse.code}
 
     def _read(self) -> None:
+        begun = monotonic()
         with self._deps.connection() as connection:
             self._places = group(queries.places(connection))
         self._operator = self._name()
-        self._read_at = monotonic()
+        now = monotonic()
+        self._read_again_at = now + max(KEPT_SECONDS, (now - begun) / READING_SHARE)
 
     def _name(self) -> str:
         with self._deps.pool.connection() as connection:
