@@ -19,6 +19,8 @@ PACKAGES: dict[Version, str] = {"1.6": "v16", "2.0.1": "v201", "2.1": "v21"}
 
 CALL, CALLRESULT, CALLERROR = 2, 3, 4
 MAX_MESSAGE_ID = 255  # 36 by the standard; longer ones are met in the field and answered
+NUL = b"\\u0000"
+UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 
 encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -43,11 +45,27 @@ class Answer(msgspec.Struct):
     description: str = ""
 
 
+def without_nul(value: Any) -> Any:
+    """The same without NUL characters: valid JSON, but PostgreSQL keeps them in no text."""
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, list):
+        return [without_nul(item) for item in value]
+    if isinstance(value, dict):
+        return {without_nul(name): without_nul(item) for name, item in value.items()}
+    return value
+
+
+def _read(text: bytes | msgspec.Raw) -> Any:
+    value = _decode(text)
+    return without_nul(value) if NUL in bytes(text) else value
+
+
 class CallError(Exception):
     """A frame that must be answered with CALLERROR.
 
     `code` is spelled as OCPP 2.x does; `encode_error` writes it in the version's own spelling
-    (1.6 J section 4.2.3, 2.0.1 part 4 section 4.3). With `message_id` None there is nobody to answer.
+    (1.6 J section 4.2.3, 2.0.1 part 4 section 4.3). With `message_id` None nobody can be answered.
     """
 
     def __init__(
@@ -79,7 +97,7 @@ def decode_frame(text: bytes) -> Call | Answer:
     """
     try:
         _, message_id, action, payload = _decode_call(text)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    except UNREADABLE:
         return _decode_slowly(text)
     if not message_id or len(message_id) > MAX_MESSAGE_ID:
         raise CallError(None, "RpcFrameworkError", "messageId: expected 1 to 36 characters")
@@ -89,11 +107,11 @@ def decode_frame(text: bytes) -> Call | Answer:
 def _decode_slowly(text: bytes) -> Call | Answer:
     """Everything that is not a plain CALL: answers to our CALLs, and frames to be refused."""
     try:
-        frame = _decode(text)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        frame = _read(text)
+    except UNREADABLE:
         raise CallError(None, "RpcFrameworkError", "the frame is not JSON") from None
     if not isinstance(frame, list) or len(frame) < 2:
-        raise CallError(None, "RpcFrameworkError", "the frame is no array of messageType, messageId")
+        raise CallError(None, "RpcFrameworkError", "the frame is no array of type, messageId")
     message_type, message_id = frame[0], frame[1]
     if not isinstance(message_id, str) or not 0 < len(message_id) <= MAX_MESSAGE_ID:
         raise CallError(None, "RpcFrameworkError", "messageId: expected 1 to 36 characters")
@@ -136,16 +154,25 @@ CODES = {
 
 
 @cache
+def actions(version: Version) -> frozenset[str]:
+    """All actions of the version, in both directions."""
+    names = (path.name for path in _schemas(version).iterdir())
+    return frozenset(name.removesuffix("Response.json") for name in names if "Response." in name)
+
+
+def _schemas(version: Version) -> Any:
+    return resources.files("ocpp") / PACKAGES[version] / "schemas"
+
+
 def validator(version: Version, action: str, *, response: bool = False) -> Any:
     """The compiled schema of a message, or None where the version has no such message."""
-    suffix = {("1.6", False): "", ("1.6", True): "Response"}.get(
-        (version, response), "Response" if response else "Request"
-    )
-    if not action.isalnum():
-        return None
-    path = resources.files("ocpp") / PACKAGES[version] / "schemas" / f"{action}{suffix}.json"
-    if not path.is_file():
-        return None
+    return _validator(version, action, response) if action in actions(version) else None
+
+
+@cache
+def _validator(version: Version, action: str, response: bool) -> Any:
+    request = "" if version == "1.6" else "Request"
+    path = _schemas(version) / f"{action}{'Response' if response else request}.json"
     schema = json.loads(path.read_text(encoding="utf-8-sig"))
     draft = jsonschema_rs.Draft4Validator if version == "1.6" else jsonschema_rs.Draft6Validator
     return draft(schema, validate_formats=False)
@@ -160,15 +187,19 @@ def check(call: Call, version: Version) -> dict[str, Any]:
     """
     schema = validator(version, call.action)
     if schema is None:
-        raise CallError(call.message_id, "NotImplemented", f"unknown action {call.action}"[:255])
+        raise _error(call, "NotImplemented", f"unknown action {call.action[:200]}")
     try:
-        payload = _decode(call.payload)
+        payload = _read(call.payload)
         schema.validate(payload)
     except jsonschema_rs.ValidationError as error:
         raise _violation(call, error) from None
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise CallError(call.message_id, "FormatViolation", "payload: not readable") from None
+    except (*UNREADABLE, ValueError):  # ValueError: too deep for the validator
+        raise _error(call, "FormatViolation", "payload: not readable or too deep") from None
     return payload  # type: ignore[no-any-return]  # the schema says object
+
+
+def _error(call: Call, code: str, description: str) -> CallError:
+    return CallError(call.message_id, code, description, {}, call.action)
 
 
 def _violation(call: Call, error: Any) -> CallError:
@@ -200,5 +231,5 @@ def problem(version: Version, action: str, payload: Any) -> str | None:
         return f"action: OCPP {version} has no {action}"
     for error in schema.iter_errors(payload):
         field = ".".join(["payload", *(str(part) for part in error.instance_path)])
-        return f"{field}: {error.message}"
+        return f"{field}: {error.message}"[:500]
     return None

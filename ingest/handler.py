@@ -20,6 +20,11 @@ class Handler(msgspec.Struct, frozen=True):
     is_heartbeat: bool = False
 
 
+def fitting(value: float | None, most: int = 2**31 - 1) -> int | None:
+    """A whole number that fits its column, or None: 2.x lets integers be 1.0 and of any size."""
+    return None if value is None or abs(value) > most else int(value)
+
+
 def utc_text(at: datetime) -> str:
     """RFC 3339 with milliseconds and Z, which every station can read."""
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"

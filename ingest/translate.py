@@ -6,7 +6,7 @@ Spelling of measurands, contexts and statuses: OCPP 1.6 section 7, 2.0.1 part 2 
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -70,10 +70,10 @@ def instant(text: str | None, received_at: datetime) -> tuple[datetime, tuple[st
     if text is None:
         return received_at, ()
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
+        at = datetime.fromisoformat(text.upper())  # RFC 3339 also allows a small t and z
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         return received_at, ("clock_unreadable",)
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     if received_at - OLDEST <= at <= received_at + FUTUREST:
         return at, ()
     return received_at, ("clock_implausible",)
@@ -125,14 +125,14 @@ def _number(sample: Sample) -> Decimal | int | None:
     """The value times its unit, exactly; None if it is no finite number of a sane size."""
     factor = UNITS.get(sample.unit, 1)
     text = sample.value if isinstance(sample.value, str) else repr(sample.value)
-    if text.isdigit() and not sample.multiplier and len(text) < 16:
+    if text.isdecimal() and not sample.multiplier and len(text) < 16:
         return int(text) * factor
     try:
         value = Decimal(text) * factor
         if not -24 <= sample.multiplier <= 24 or not value.is_finite():
             return None
         value = value.scaleb(sample.multiplier)
-    except (InvalidOperation, ValueError):
+    except (ArithmeticError, ValueError):
         return None
     return value if abs(value) < LARGEST else None
 

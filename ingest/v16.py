@@ -67,7 +67,7 @@ def read_status(payload: Payload, received_at: datetime) -> Status:
 
 def read_start(payload: Payload, received_at: datetime) -> Transaction:
     at, flags = instant(payload["timestamp"], received_at)
-    begin = Reading(at, "Transaction.Begin", register_wh=payload["meterStart"])
+    begin = _register(payload["meterStart"], "Transaction.Begin", payload, received_at)
     content = [payload[k] for k in ("connectorId", "idTag", "timestamp", "meterStart")]
     return Transaction(
         "start",
@@ -85,7 +85,7 @@ def read_start(payload: Payload, received_at: datetime) -> Transaction:
 def read_stop(payload: Payload, received_at: datetime) -> Transaction:
     at, flags = instant(payload["timestamp"], received_at)
     readings = [_reading(mv, received_at) for mv in payload.get("transactionData", ())]
-    end = Reading(at, "Transaction.End", register_wh=payload["meterStop"])
+    end = _register(payload["meterStop"], "Transaction.End", payload, received_at)
     return Transaction(
         "end",
         at,
@@ -110,6 +110,11 @@ def read_meter_values(payload: Payload, received_at: datetime) -> Transaction | 
         evse_id=payload["connectorId"],
         is_bulk=True,
     )
+
+
+def _register(value: int, context: str, payload: Payload, received_at: datetime) -> Reading:
+    sample = Sample(value, REGISTER, None, "Outlet", "Wh")
+    return reading(payload["timestamp"], context, [sample], received_at)
 
 
 def _reading(meter_value: Payload, received_at: datetime) -> Reading:

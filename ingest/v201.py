@@ -18,7 +18,7 @@ from ingest.events import (
     TokenInfo,
     Transaction,
 )
-from ingest.handler import Handler, utc_text
+from ingest.handler import Handler, fitting, utc_text
 from ingest.translate import REGISTER, Reading, Sample, instant, reading
 
 Payload = dict[str, Any]
@@ -38,9 +38,11 @@ def read_boot(payload: Payload, _at: datetime) -> Boot:
 
 def read_status(payload: Payload, received_at: datetime) -> Status:
     at, flags = instant(payload["timestamp"], received_at)
-    return Status(
-        payload["evseId"], payload["connectorId"], payload["connectorStatus"], None, at, flags=flags
-    )
+    evse_id = fitting(payload["evseId"]) or 0
+    connector_id = fitting(payload["connectorId"]) or 0
+    if evse_id > 0:  # only the station itself has a connector 0
+        connector_id = max(connector_id, 1)
+    return Status(evse_id, connector_id, payload["connectorStatus"], None, at, flags=flags)
 
 
 def read_transaction(payload: Payload, received_at: datetime) -> Transaction:
@@ -54,14 +56,14 @@ def read_transaction(payload: Payload, received_at: datetime) -> Transaction:
         at,
         info["transactionId"],
         [_reading(mv, received_at) for mv in payload.get("meterValue", ())],
-        evse_id=evse.get("id"),
-        connector_id=evse.get("connectorId"),
+        evse_id=fitting(evse.get("id")),
+        connector_id=fitting(evse.get("connectorId")),
         id_token=_id_token(payload.get("idToken")),
         opens=True,
         charging_state=info.get("chargingState"),
         stop_reason=info.get("stoppedReason"),
-        remote_start_id=info.get("remoteStartId"),
-        seq_no=payload["seqNo"],
+        remote_start_id=fitting(info.get("remoteStartId")),
+        seq_no=fitting(payload["seqNo"], 2**63 - 1),
         flags=flags,
         is_bulk=payload["triggerReason"] in PERIODIC,
     )
@@ -73,7 +75,8 @@ def _id_token(token: Payload | None) -> str | None:
 
 
 def read_meter_values(payload: Payload, received_at: datetime) -> Metering:
-    return Metering(payload["evseId"], [_reading(mv, received_at) for mv in payload["meterValue"]])
+    evse_id = fitting(payload["evseId"]) or 0
+    return Metering(evse_id, [_reading(mv, received_at) for mv in payload["meterValue"]])
 
 
 def _reading(meter_value: Payload, received_at: datetime) -> Reading:
@@ -91,7 +94,7 @@ def _sample(value: Payload) -> Sample:
         value.get("phase"),
         value.get("location", "Outlet"),
         unit.get("unit"),
-        unit.get("multiplier", 0),
+        fitting(unit.get("multiplier", 0)) or 0,
     )
 
 
