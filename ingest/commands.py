@@ -6,11 +6,12 @@ command is sent at most once; one whose answer never came ends as `unknown` and 
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from ingest.codec import encode, encode_call, problem
-from ingest.peer import Peer
+from ingest.codec import Answer, encode, encode_call, problem
+from ingest.peer import NotSentError
 from ingest.presence import Presence
 from ingest.store import insert_logs
 from ingest.writer import LOST, text_of
@@ -21,6 +22,24 @@ log = logging.getLogger("kilowatch.ingest")
 queries = load_async_queries("ingest")
 
 SWEEP_SECONDS = 2.0
+RETRY_SECONDS = 1.0
+
+
+class Order(NamedTuple):
+    """A claimed row of `command`."""
+
+    command_id: int
+    station_id: str
+    action: str
+    payload: dict[str, Any]
+
+
+class Result(NamedTuple):
+    """How a command ended; `log_row` is of what went over the wire."""
+
+    status: str
+    response: dict[str, Any]
+    log_row: tuple[Any, ...] | None = None
 
 
 class Dispatcher:
@@ -28,6 +47,7 @@ class Dispatcher:
 
     def __init__(self, dsn: str, presence: Presence) -> None:
         self.dsn, self.presence = dsn, presence
+        self._busy: set[str] = set()  # stations with a command on its way
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -69,66 +89,81 @@ class Dispatcher:
             await queries.refuse_unreachable(connection)
 
     async def _claim(self, station_ids: list[str]) -> None:
-        async with self.presence.pool.connection() as connection:
-            rows = await queries.claim_commands(
-                connection, station_ids=station_ids, worker_id=self.presence.worker_id
-            )
-        for command_id, station_id, action, payload in sorted(rows):
-            peer = self.presence.peers.get(station_id)
-            task = asyncio.create_task(self._execute(peer, command_id, action, payload))
+        """One command a station at a time: the next waits in the database, where it can expire."""
+        idle = set(station_ids) - self._busy
+        if not idle:
+            return
+        self._busy |= idle
+        try:
+            async with self.presence.pool.connection() as connection:
+                rows = await queries.claim_commands(
+                    connection, station_ids=sorted(idle), worker_id=self.presence.worker_id
+                )
+        except BaseException:
+            self._busy -= idle
+            raise
+        self._busy -= idle - {row[1] for row in rows}
+        for row in rows:
+            task = asyncio.create_task(self._execute(Order(*row)))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _execute(
-        self, peer: Peer | None, command_id: int, action: str, payload: dict[str, Any]
-    ) -> None:
+    async def _execute(self, order: Order) -> None:
         try:
-            status, response = await self._send(peer, action, payload)
-            async with self.presence.pool.connection() as connection:
-                await queries.finish_command(
-                    connection,
-                    command_id=command_id,
-                    status=status,
-                    response=encode(response).decode(),
-                )
-        except LOST as error:
-            log.warning("command %d: outcome not stored: %s", command_id, error)
+            await self._finish(order, await self._send(order))
+        finally:
+            self._busy.discard(order.station_id)
+        with suppress(*LOST):  # then the sweep will
+            await self._claim([order.station_id])
 
-    async def _send(
-        self, peer: Peer | None, action: str, payload: dict[str, Any]
-    ) -> tuple[str, dict[str, Any]]:
+    async def _send(self, order: Order) -> Result:
+        peer = self.presence.peers.get(order.station_id)
         if peer is None:
-            return "refused", {"error": "StationOffline"}
-        if (why := problem(peer.version, action, payload)) is not None:
-            return "refused", {"error": "InvalidPayload", "detail": why}
+            return Result("refused", {"error": "StationOffline"})
+        if (why := problem(peer.version, order.action, order.payload)) is not None:
+            return Result("refused", {"error": "InvalidPayload", "detail": why})
         sent_at = datetime.now(UTC)
         try:
-            answer = await peer.call(action, payload)
+            answer = await peer.call(order.action, order.payload)
+        except NotSentError:
+            return Result("refused", {"error": "StationOffline"})
         except TimeoutError:
-            await self._log(peer, action, payload, sent_at, None, "Timeout")
-            return "unknown", {"error": "Timeout"}
+            return Result("unknown", {"error": "Timeout"}, _log_row(order, sent_at))
         except ConnectionError:
-            await self._log(peer, action, payload, sent_at, None, "ConnectionClosed")
-            return "unknown", {"error": "ConnectionClosed"}
-        await self._log(peer, action, payload, sent_at, answer.payload, answer.error_code or None)
-        if answer.error_code:
-            return "answered", {"error": answer.error_code, "detail": answer.description}
-        return "answered", answer.payload if isinstance(answer.payload, dict) else {}
+            return Result("unknown", {"error": "ConnectionClosed"}, _log_row(order, sent_at))
+        return _result(answer, _log_row(order, sent_at, answer))
 
-    async def _log(
-        self,
-        peer: Peer,
-        action: str,
-        payload: dict[str, Any],
-        sent_at: datetime,
-        answer: Any,
-        error_code: str | None,
-    ) -> None:
-        took_ms = (datetime.now(UTC) - sent_at).total_seconds() * 1000
-        frame = text_of(encode_call("", action, payload))
-        row = (
-            peer.station.station_id, sent_at, "out", "", action, frame,
-            None if answer is None else text_of(encode(answer)), took_ms, error_code,
-        )  # fmt: skip
-        async with self.presence.pool.connection() as connection:
-            await insert_logs(connection, [row])
+    async def _finish(self, order: Order, result: Result) -> None:
+        """Store the outcome and its log row, however long the database is away."""
+        while True:
+            try:
+                async with self.presence.pool.connection() as connection, connection.transaction():
+                    await queries.finish_command(
+                        connection,
+                        command_id=order.command_id,
+                        status=result.status,
+                        response=encode(result.response).decode(),
+                    )
+                    if result.log_row:
+                        await insert_logs(connection, [result.log_row])
+                return
+            except LOST as error:
+                log.warning("command %d: outcome not stored yet: %s", order.command_id, error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+
+def _result(answer: Answer, log_row: tuple[Any, ...]) -> Result:
+    if answer.error_code:
+        response = {"error": answer.error_code, "detail": answer.description}
+        return Result("answered", response, log_row)
+    return Result("answered", answer.payload if isinstance(answer.payload, dict) else {}, log_row)
+
+
+def _log_row(order: Order, sent_at: datetime, answer: Answer | None = None) -> tuple[Any, ...]:
+    took_ms = (datetime.now(UTC) - sent_at).total_seconds() * 1000
+    frame = text_of(encode_call("", order.action, order.payload))
+    given = None if answer is None else text_of(encode(answer.payload))
+    error_code = "NoAnswer" if answer is None else answer.error_code or None
+    return (
+        order.station_id, sent_at, "out", "", order.action, frame, given, took_ms, error_code,
+    )  # fmt: skip

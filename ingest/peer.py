@@ -1,6 +1,7 @@
 """One connected station: frames in, answers out, our own CALLs one at a time."""
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -22,18 +23,29 @@ from ingest.codec import (
     encode_error,
     encode_result,
     validator,
+    without_nul,
 )
 from ingest.events import Authorization, Event, Noted, Outcome
 from ingest.handler import Handler
 from ingest.writer import Message
 
+log = logging.getLogger("kilowatch.ingest")
+
 HANDLERS: dict[Version, dict[str, Handler]] = {"1.6": v16.HANDLERS, "2.0.1": v201.HANDLERS}
 MOST_IN_FLIGHT = 100  # unanswered CALLs of a station; then we stop reading its socket
 UNSENT_BYTES = 4 * 1024 * 1024  # a station that sends but never reads is cut off there
 CALL_SECONDS = 30.0
-MOST_GUESSES, GUESS_SECONDS = 10, 60.0
-# What a station awaiting approval may send (2.0.1 B02.FR.09)
-WHILE_PENDING = {"BootNotification", "NotifyReport", "SecurityEventNotification"}
+MOST_GUESSES, GUESS_SECONDS, GUESS_PAUSE = 10, 60.0, 1.0
+MOST_ACTION = 100  # characters of an action nobody knows that are worth keeping
+# What a station may send before it is accepted (2.0.1 B02.FR.09, B03.FR.07)
+BEFORE_ACCEPTED = {
+    "Pending": {"BootNotification", "NotifyReport", "SecurityEventNotification"},
+    "Rejected": {"BootNotification"},
+}
+
+
+class NotSentError(ConnectionError):
+    """The connection had closed before the CALL was sent."""
 
 
 class Peer:
@@ -49,6 +61,7 @@ class Peer:
     ) -> None:
         self.socket, self.station, self.version = socket, station, version
         self.epoch = 0
+        self.is_sent_away = False  # by us, for an outage of ours
         self.seen_at = self.flushed_at = datetime.now(UTC)
         self._put, self._refresh = put, refresh
         self._in_flight = 0
@@ -85,9 +98,20 @@ class Peer:
             if isinstance(message, Answer):
                 self._on_answer(message)
             else:
-                await self._on_call(message, frame)
+                await self._guard(message, frame)
         except CallError as error:
             self._refuse(error, frame)
+
+    async def _guard(self, call: Call, frame: bytes) -> None:
+        """A fault of ours costs this message, which is kept in the log, not the connection."""
+        try:
+            await self._on_call(call, frame)
+        except CallError:
+            raise
+        except Exception as error:
+            log.exception("%s %s", self.station.station_id, call.action)
+            code, text = "InternalError", "could not be read"
+            raise CallError(call.message_id, code, text, {}, call.action) from error
 
     def _on_answer(self, answer: Answer) -> None:
         """An answer nobody waits for (too late, invented) is dropped."""
@@ -96,25 +120,30 @@ class Peer:
             waiting.set_result(answer)
 
     async def _on_call(self, call: Call, frame: bytes) -> None:
-        handler = HANDLERS[self.version].get(call.action)
-        if handler is None:
-            self._refuse_action(call)
+        handler = self._handler(call)
         payload = check(call, self.version)
         if call.action == "BootNotification":
             await self._refresh(self)
-        if self.station.registration_status != "Accepted" and call.action not in WHILE_PENDING:
+        allowed = BEFORE_ACCEPTED.get(self.station.registration_status)
+        if allowed is not None and call.action not in allowed:
             raise CallError(call.message_id, "SecurityError", "not accepted yet", {}, call.action)
-        assert handler is not None
         if handler.is_heartbeat:
             self.send(encode_result(call.message_id, handler.answer(Outcome())))
             return
         event = handler.read(payload, self.seen_at)
-        if isinstance(event, Authorization):
-            await self._slow_down_guessing()
-        self._submit(call, frame, handler, event)
+        self._in_flight += 1
+        if isinstance(event, Authorization) and self._is_guessing():
+            # later, not asleep: answers to our own CALLs must still be read
+            loop = asyncio.get_running_loop()
+            loop.call_later(GUESS_PAUSE, self._submit, call, frame, handler, event)
+        else:
+            self._submit(call, frame, handler, event)
 
-    def _refuse_action(self, call: Call) -> None:
-        """Not a message that stations send: unknown to the version, or ours to send."""
+    def _handler(self, call: Call) -> Handler:
+        """Raises CallError for what stations don't send: unknown, or ours to send."""
+        handler = HANDLERS[self.version].get(call.action)
+        if handler is not None:
+            return handler
         known = validator(self.version, call.action) is not None
         code = "NotSupported" if known else "NotImplemented"
         raise CallError(call.message_id, code, f"action {call.action}"[:200], {}, call.action)
@@ -125,11 +154,10 @@ class Peer:
                 self._note_guess(outcome.token.status)
             return encode_result(call.message_id, handler.answer(outcome))
 
-        self._in_flight += 1
         self._put(
             Message(
-                self.station, event, self.seen_at, call.message_id, call.action, frame, answer,
-                self._reply,
+                self.station, event, self.seen_at, without_nul(call.message_id), call.action,
+                frame, answer, self._reply,
             )
         )  # fmt: skip
 
@@ -145,9 +173,9 @@ class Peer:
         self._in_flight += 1
         self._put(
             Message(
-                self.station, Noted(), self.seen_at, error.message_id or "-1",
-                error.action or "?", frame, lambda _outcome: answer, lambda _answer: self._done(),
-                error.code,
+                self.station, Noted(), self.seen_at, without_nul(error.message_id or "-1"),
+                without_nul(error.action[:MOST_ACTION]) or "?", frame, lambda _outcome: answer,
+                lambda _answer: self._done(), error.code,
             )
         )  # fmt: skip
 
@@ -175,9 +203,12 @@ class Peer:
     async def call(self, action: str, payload: Any) -> Answer:
         """Send one of our CALLs and wait for its answer; one is outstanding at a time.
 
-        Raises TimeoutError, and ConnectionError when the socket closes first.
+        Raises TimeoutError, NotSentError, and ConnectionError when the socket closes before the
+        answer.
         """
         async with self._turn:
+            if self.socket.state.name != "OPEN":
+                raise NotSentError("the connection has closed")
             message_id = str(uuid.uuid4())
             waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
             self._calls[message_id] = waiting
@@ -197,15 +228,12 @@ class Peer:
             now = asyncio.get_running_loop().time()
             self._guesses = [t for t in self._guesses if now - t < GUESS_SECONDS] + [now]
 
-    async def _slow_down_guessing(self) -> None:
-        """After many unknown tokens within a minute, each further one takes a second."""
+    def _is_guessing(self) -> bool:
+        """Many unknown tokens within a minute: each further one takes a second."""
         now = asyncio.get_running_loop().time()
-        if sum(now - t < GUESS_SECONDS for t in self._guesses) >= MOST_GUESSES:
-            await asyncio.sleep(1.0)
+        return sum(now - t < GUESS_SECONDS for t in self._guesses) >= MOST_GUESSES
 
 
 def remote_of(socket: ServerConnection) -> str:
     address = socket.remote_address
     return str(address[0]) if isinstance(address, tuple) else str(address)
-
-

@@ -19,6 +19,8 @@ LEASE_SECONDS = 60
 EXTEND_SECONDS = 15.0
 SEEN_EVERY = timedelta(seconds=30)
 FLUSH_SECONDS = 0.05
+RETRY_SECONDS = 1.0
+TAKEN_OVER = "taken over by a newer connection"
 
 
 class Presence:
@@ -27,7 +29,8 @@ class Presence:
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection], worker_id: str) -> None:
         self.pool, self.worker_id = pool, worker_id
         self.peers: dict[str, Peer] = {}
-        self._released: list[tuple[str, int]] = []
+        self.is_our_outage = False
+        self._released: list[tuple[str, int, str]] = []  # station_id, epoch, cause
         self._wake = asyncio.Event()
 
     async def claim(self, peer: Peer) -> None:
@@ -44,15 +47,21 @@ class Presence:
                 ocpp_version=peer.version,
             )
             await queries.notify_evses(connection, station_ids=[station_id])
-        older, self.peers[station_id] = self.peers.get(station_id), peer
-        if older is not None:
-            _close_soon(older, "taken over by a newer connection")
+        other = self.peers.get(station_id)
+        # of two that opened at once, the answers may come in either order
+        older, newer = sorted((other or peer, peer), key=lambda one: one.epoch)
+        self.peers[station_id] = newer
+        if older is not newer:
+            _close_soon(older, TAKEN_OVER)
 
     def release(self, peer: Peer) -> None:
         """The socket has closed; whether the station is offline is for the epoch to tell."""
         if self.peers.get(peer.station.station_id) is peer:
             del self.peers[peer.station.station_id]
-        self._released.append((peer.station.station_id, peer.epoch))
+        is_ours = self.is_our_outage or peer.is_sent_away
+        self._released.append(
+            (peer.station.station_id, peer.epoch, "csms" if is_ours else "station")
+        )
         self._wake.set()
 
     def on_takeover(self, payload: str) -> None:
@@ -60,7 +69,7 @@ class Presence:
         station_id, _, epoch = payload.rpartition(" ")
         peer = self.peers.get(station_id)
         if peer is not None and epoch.isdigit() and 0 < peer.epoch < int(epoch):
-            _close_soon(peer, "taken over by a newer connection")
+            _close_soon(peer, TAKEN_OVER)
 
     async def run_releases(self) -> None:
         """Write closed connections, many at a time."""
@@ -68,29 +77,40 @@ class Presence:
             await self._wake.wait()
             await asyncio.sleep(FLUSH_SECONDS)
             self._wake.clear()
-            await self.flush_releases("station")
+            try:
+                await self.flush_releases()
+            except LOST as error:
+                log.warning("offline not written yet: %s", " ".join(str(error).split())[:200])
+                await asyncio.sleep(RETRY_SECONDS)
+                self._wake.set()
 
-    async def flush_releases(self, cause: str) -> None:
+    async def flush_releases(self) -> None:
+        """Write who has gone; what can't be written is kept for the next time."""
         released, self._released = self._released, []
-        if not released:
-            return
         try:
-            async with self.pool.connection() as connection:
-                rows = await queries.release_connections(
-                    connection,
-                    station_ids=[station_id for station_id, _ in released],
-                    epochs=[epoch for _, epoch in released],
-                    cause=cause,
-                )
-                await queries.notify_evses(connection, station_ids=[row[0] for row in rows])
-        except LOST as error:
-            log.warning("offline not written, the leases will tell: %s", error)
+            for cause in sorted({cause for _, _, cause in released}):
+                gone = [(id_, epoch) for id_, epoch, why in released if why == cause]
+                await self._write_releases(gone, cause)
+        except BaseException:
+            self._released = released + self._released
+            raise
+
+    async def _write_releases(self, gone: list[tuple[str, int]], cause: str) -> None:
+        async with self.pool.connection() as connection:
+            rows = await queries.release_connections(
+                connection,
+                station_ids=[station_id for station_id, _ in gone],
+                epochs=[epoch for _, epoch in gone],
+                cause=cause,
+            )
+            await queries.notify_evses(connection, station_ids=[row[0] for row in rows])
 
     async def release_all(self) -> None:
         """At our own end: what follows is our outage, not the stations'."""
-        self._released += [(id_, peer.epoch) for id_, peer in self.peers.items()]
+        self.is_our_outage = True
+        self._released += [(id_, peer.epoch, "csms") for id_, peer in self.peers.items()]
         self.peers.clear()
-        await self.flush_releases("csms")
+        await self.flush_releases()
 
     async def run_upkeep(self) -> None:
         """Extend the leases and write when stations were last seen."""
@@ -98,12 +118,22 @@ class Presence:
             await asyncio.sleep(EXTEND_SECONDS)
             try:
                 async with self.pool.connection() as connection:
-                    await queries.extend_leases(
-                        connection, worker_id=self.worker_id, lease_seconds=LEASE_SECONDS
-                    )
+                    await self._extend(connection)
                     await self._flush_seen(connection)
             except LOST as error:
                 log.warning("leases not extended: %s", error)
+
+    async def _extend(self, connection: AsyncConnection) -> None:
+        """Only what this worker holds; who was taken over while nobody told us is closed."""
+        held = {(id_, peer.epoch): peer for id_, peer in self.peers.items()}
+        rows = await queries.extend_leases(
+            connection,
+            station_ids=[station_id for station_id, _ in held],
+            epochs=[epoch for _, epoch in held],
+            lease_seconds=LEASE_SECONDS,
+        )
+        for key in held.keys() - {(row[0], row[1]) for row in rows}:
+            _close_soon(held[key], TAKEN_OVER)
 
     async def _flush_seen(self, connection: AsyncConnection) -> None:
         due = [p for p in self.peers.values() if p.seen_at - p.flushed_at >= SEEN_EVERY]

@@ -9,12 +9,13 @@ import signal
 import socket as sockets
 import ssl
 import sys
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
+from weakref import WeakKeyDictionary
 
-from psycopg_pool import AsyncConnectionPool
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
@@ -27,7 +28,7 @@ from ingest.peer import Peer, remote_of
 from ingest.presence import Presence
 from ingest.store import evses_of
 from ingest.writer import LOST, Writer
-from sql.database import AsyncConnection
+from sql.database import async_pool
 from sql.queries import load_async_queries
 from sql.settings import Settings
 
@@ -44,17 +45,15 @@ class Ingest:
 
     def __init__(self, settings: Settings, dsn: str, secret_key: str) -> None:
         self.settings = settings
-        self.pool: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool(
-            dsn, min_size=1, max_size=6, open=False, name="ingest",
-            kwargs={"autocommit": True, "application_name": "kilowatch presence"},
-        )  # fmt: skip
+        self.pool = async_pool(dsn, application_name="kilowatch presence", max_size=6)
         worker_id = f"{sockets.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self.presence = Presence(self.pool, worker_id)
         self.writer = Writer(dsn, self._send_away)
         self.dispatcher = Dispatcher(dsn, self.presence)
         self.passwords = PasswordChecker(secret_key)
         self.throttle = Throttle()
-        self._approved: dict[ServerConnection, Station] = {}
+        # weak: a handshake may break off after it was approved
+        self._approved: WeakKeyDictionary[ServerConnection, Station] = WeakKeyDictionary()
         self._server: Server | None = None
 
     async def run(self, ready: asyncio.Future[int] | None = None) -> None:
@@ -76,7 +75,7 @@ class Ingest:
                              self.settings.ocpp_host, port)  # fmt: skip
                     if ready is not None:
                         ready.set_result(port)
-                    await asyncio.get_running_loop().create_future()
+                    await self._serve_until_cancelled()
             finally:
                 await self.writer.drain()
                 with suppress(*LOST):
@@ -85,7 +84,13 @@ class Ingest:
                     task.cancel()
                 self.passwords.close()
 
-    def _serve(self) -> serve:
+    async def _serve_until_cancelled(self) -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self.presence.is_our_outage = True  # before the sockets close
+
+    def _serve(self) -> AbstractAsyncContextManager[Server]:
         return serve(
             self._on_socket,
             self.settings.ocpp_host,
@@ -113,6 +118,8 @@ class Ingest:
         if self.writer.is_gone:
             return _refusal(socket, HTTPStatus.SERVICE_UNAVAILABLE)
         station_id = unquote(match[1])
+        if not station_id.isprintable():
+            return _refusal(socket, HTTPStatus.NOT_FOUND)
         try:
             status = await self._authenticate(socket, request, station_id)
         except LOST as error:
@@ -131,13 +138,15 @@ class Ingest:
             await self._note_attempt(station_id, remote, "unknown station")
             return HTTPStatus.NOT_FOUND
         credentials = Credentials(station_id, row[7], row[8])
-        if await self._is_allowed(socket, request, credentials):
-            self.throttle.hit(station_id, remote)
-            self._approved[socket] = _station(row)
-            return None
-        self.throttle.miss(station_id, remote)
-        await self._note_attempt(station_id, remote, "wrong password")
-        return HTTPStatus.UNAUTHORIZED
+        # counted as a miss before it is known: many guesses at once must not slip through
+        if not self._is_known(socket, request, credentials):
+            self.throttle.miss(station_id, remote)
+            if not await self._is_right(request, credentials):
+                await self._note_attempt(station_id, remote, "wrong password")
+                return HTTPStatus.UNAUTHORIZED
+        self.throttle.hit(station_id, remote)
+        self._approved[socket] = _station(row)
+        return None
 
     async def _find(self, station_id: str) -> Any:
         """The station's row; where unknown stations are let in, it is made here."""
@@ -159,26 +168,30 @@ class Ingest:
             and station_id.isprintable()
         )
 
-    async def _is_allowed(
+    def _is_known(
         self, socket: ServerConnection, request: Request, credentials: Credentials
     ) -> bool:
+        """By a certificate, or by a password that was checked before."""
         if _certificate_name(socket) == credentials.station_id:
             return True
         if credentials.password_hash is None:
             return self.settings.unknown_stations != "reject"
-        given = parse_basic(request.headers.get("Authorization"))
-        if given is None or given[0] != credentials.station_id:
+        password = _password(request, credentials)
+        return password is not None and self.passwords.knows(credentials, password)
+
+    async def _is_right(self, request: Request, credentials: Credentials) -> bool:
+        """By a password seen for the first time, which takes a while."""
+        password = _password(request, credentials)
+        if password is None or credentials.password_hash is None:
             return False
-        if self.passwords.knows(credentials, given[1]):
-            return True
-        if not await self.passwords.verify(credentials, given[1]):
+        if not await self.passwords.verify(credentials, password):
             return False
         async with self.pool.connection() as connection:
             await queries.keep_password_hmac(
                 connection,
                 station_id=credentials.station_id,
                 password_hash=credentials.password_hash,
-                password_hmac=self.passwords.digest(credentials, given[1]),
+                password_hmac=self.passwords.digest(credentials, password),
             )
         return True
 
@@ -221,11 +234,22 @@ class Ingest:
     def _send_away(self) -> None:
         """Connected stations count failures and drop data; disconnected ones keep it."""
         for peer in list(self.presence.peers.values()):
+            peer.is_sent_away = True
             peer.socket.transport.abort()
 
 
 def _station(row: Any) -> Station:
-    return Station(*row[:7], evses=evses_of(row))
+    return Station(*[*row[:7], evses_of(row)])
+
+
+def _password(request: Request, credentials: Credentials) -> str | None:
+    """The Basic password, if there is one and the user name is the station's id."""
+    given = parse_basic(_only(request.headers.get_all("Authorization")))
+    return given[1] if given and given[0] == credentials.station_id else None
+
+
+def _only(values: list[str]) -> str | None:
+    return values[0] if len(values) == 1 else None
 
 
 def _refusal(socket: ServerConnection, status: HTTPStatus) -> Response:
@@ -238,7 +262,7 @@ def _refusal(socket: ServerConnection, status: HTTPStatus) -> Response:
 
 
 def _select_subprotocol(
-    _socket: ServerConnection, offered: list[Subprotocol] | tuple[Subprotocol, ...]
+    _socket: ServerConnection, offered: Sequence[Subprotocol]
 ) -> Subprotocol | None:
     """Our newest that the station offers. None: the handshake ends well and the socket is closed
     right after, as OCPP-J 1.6 section 3.1.2 asks."""
@@ -269,11 +293,12 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 
 def run(settings: Settings, dsn: str, secret_key: str) -> None:
     """Serve until SIGTERM or Ctrl-C."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_run(settings, dsn, secret_key))
 
 
-def _loop_factory() -> Any:
+def loop_factory() -> Any:
+    """uvloop where there is one; None leaves asyncio its own."""
     if sys.platform == "win32":
         return None
     import uvloop  # noqa: PLC0415 - not on every platform

@@ -53,7 +53,11 @@ async def async_connect(
     """As `connect`, for asyncio."""
     try:
         connection = await psycopg.AsyncConnection.connect(dsn, **_arguments(dsn, application_name))
-        await _async_prepare(connection, transaction_seconds)
+        try:
+            await _async_prepare(connection, transaction_seconds)
+        except BaseException:  # cancelled, too
+            await connection.close()
+            raise
     except psycopg.Error as error:
         raise DatabaseError(explain(dsn, error)) from error
     return connection

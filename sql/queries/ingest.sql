@@ -66,10 +66,12 @@ UPDATE station s SET is_online = false, contact_changed_at = now(), offline_caus
 FROM released r WHERE s.station_id = r.station_id AND s.is_online
 RETURNING s.station_id;
 
--- name: extend_leases(worker_id, lease_seconds)!
--- This worker is alive and still holds its stations.
-UPDATE connection SET lease_until = now() + :lease_seconds * interval '1 second'
-WHERE worker_id = :worker_id AND lease_until > now() - interval '1 hour';
+-- name: extend_leases(station_ids, epochs, lease_seconds)
+-- The worker is alive and holds these; what is missing from the answer, somebody else holds now.
+UPDATE connection c SET lease_until = now() + :lease_seconds * interval '1 second'
+FROM unnest(:station_ids::text[], :epochs::bigint[]) AS n(station_id, epoch)
+WHERE c.station_id = n.station_id AND c.epoch = n.epoch
+RETURNING c.station_id, c.epoch;
 
 -- name: saw_stations(station_ids, seen_at)
 -- When stations were last heard; silence that has ended makes them online again.
@@ -261,12 +263,14 @@ INSERT INTO rollup_refresh_request (from_at, to_at) VALUES (:from_at, :to_at);
 SELECT pg_notify('evse', :evse_keys);
 
 -- name: claim_commands(station_ids, worker_id)
--- Commands for the stations this worker holds; committed before anything is sent.
+-- The next command of each station, if this worker still holds it; committed before it is sent.
+-- The others wait here, where they can expire.
 UPDATE command SET status = 'claimed', claimed_by = :worker_id, claimed_at = now()
-WHERE command_id IN (
-    SELECT command_id FROM command
-    WHERE status = 'queued' AND station_id = ANY(:station_ids::text[]) AND expires_at > now()
-    ORDER BY command_id FOR UPDATE SKIP LOCKED)
+WHERE status = 'queued' AND command_id IN (
+    SELECT min(c.command_id) FROM command c
+    JOIN connection n ON n.station_id = c.station_id AND n.worker_id = :worker_id
+    WHERE c.status = 'queued' AND c.expires_at > now() AND c.station_id = ANY(:station_ids::text[])
+    GROUP BY c.station_id)
 RETURNING command_id, station_id, action, payload;
 
 -- name: queued_stations()
@@ -291,5 +295,5 @@ WHERE command_id = :command_id AND finished_at IS NULL;
 -- Claimed by a worker that has died: whether they were sent is not known.
 UPDATE command c SET status = 'unknown', finished_at = now(),
     response = '{"error": "WorkerLost"}'
-WHERE c.status = 'claimed' AND c.claimed_at < now() - interval '5 minutes'
+WHERE c.status = 'claimed' AND c.claimed_at < now() - interval '2 minutes'
 RETURNING c.command_id;
