@@ -1,89 +1,39 @@
 """Kilowatch: the command line, the WSGI `server`, and the only place that imports every part.
 
-Parts are imported by the command that needs them: `--help` answers at once, and the web part gets
-gevent's patches before anything else is loaded.
+A command imports the part it belongs to when it runs, so that `--help` answers at once.
 """
 
-import logging
 import os
-import secrets
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if sys.argv[1:2] == ["web"]:
+    # before anything opens a socket or imports psycopg: the web part serves hundreds of streams
+    from gevent import monkey
+
+    monkey.patch_all()
 
 import click
 
+from dashboard.cli import api_token, make_server, user, web
+from ingest.cli import ingest, simulate, station, token
 from sql import DatabaseError
-from sql.settings import (
-    HIDDEN,
-    PREFIX,
-    Settings,
-    SettingsError,
-    origins,
-    read_settings,
-    secret_key,
-    unknown_names,
-)
+from sql.cli import dsn_of, fail, log_to_stderr, migrated, settings
+from sql.settings import HIDDEN, PREFIX, Settings, origins, secret_key
 
 if TYPE_CHECKING:
-    from flask import Flask
-
     from sql.database import Connection
-
-
-def fail(message: object, code: int = 1) -> NoReturn:
-    """One clear line; exit code 2 for bad usage, 1 for everything else that was expected."""
-    click.echo(f"kilowatch: {message}", err=True)
-    sys.exit(code)
-
-
-def settings() -> Settings:
-    """The environment's settings, read by the command that runs."""
-    for name in unknown_names(os.environ):
-        click.echo(f"kilowatch: {name} is no setting and is ignored", err=True)
-    try:
-        return read_settings(os.environ)
-    except SettingsError as error:
-        fail(error, 2)
-
-
-def dsn_of(given: Settings) -> str:
-    """The database's address; starts the embedded server if that is the one."""
-    from sql.database import database_url
-
-    try:
-        return database_url(given)
-    except DatabaseError as error:
-        fail(error)
-
-
-@contextmanager
-def migrated(given: Settings) -> "Iterator[Connection]":
-    """A connection to a database that is up to date."""
-    from sql.database import connect
-    from sql.migrate import migrate
-
-    dsn = dsn_of(given)
-    try:
-        migrate(dsn, given.time_zone)
-        with connect(dsn) as connection:
-            yield connection
-    except DatabaseError as error:
-        fail(error)
-
-
-def log_to_stderr() -> None:
-    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(level=logging.INFO, format=form)
-    for noisy in ("websockets", "apscheduler", "psycopg.pool"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Kilowatch runs a network of EV charging stations."""
+
+
+for command in (ingest, web, simulate, station, token, user, api_token):
+    cli.add_command(command)
 
 
 @cli.command()
@@ -121,56 +71,6 @@ def _value(given: Settings, name: str) -> str:
     if field == "database_url":
         return dsn_of(given)
     return secret_key(given) if field == "secret_key" else str(getattr(given, field))
-
-
-@cli.command()
-def ingest() -> None:
-    """Accept stations (OCPP over WebSockets)."""
-    from ingest.server import run
-
-    given = settings()
-    log_to_stderr()
-    with migrated(given) as connection:
-        dsn = connection.info.dsn if given.database_url else dsn_of(given)
-    try:
-        run(given, given.database_url or dsn, secret_key(given))
-    except OSError as error:
-        fail(
-            f"can't listen on {given.ocpp_host}:{given.ocpp_port}: {error.strerror}"
-            " (KILOWATCH_OCPP_HOST, KILOWATCH_OCPP_PORT)"
-        )
-
-
-@cli.command()
-def web() -> None:
-    """Serve the dashboard, the public page and the API."""
-    from gevent import monkey
-
-    monkey.patch_all()
-    from dashboard.server import ServeError, serve
-
-    given = settings()
-    log_to_stderr()
-    with migrated(given):
-        pass
-    try:
-        serve(given, make_server)
-    except ServeError as error:
-        fail(error)
-
-
-def make_server() -> "Flask":
-    """The WSGI application, with a pool of this process's own."""
-    import msgspec
-
-    from dashboard import create_app
-    from sql.database import sync_pool
-
-    given = settings()
-    given = msgspec.structs.replace(given, secret_key=secret_key(given))
-    pool = sync_pool(dsn_of(given), application_name="kilowatch web", transaction_seconds=30)
-    pool.open()
-    return create_app(given, pool)
 
 
 def __getattr__(name: str) -> Any:
@@ -219,159 +119,76 @@ def run() -> None:
             fail(f"{ended} has ended; everything else is stopped")
 
 
-@cli.group()
-def station() -> None:
-    """Add and list stations, set their passwords."""
+@cli.command()
+def demo() -> None:
+    """Show everything: a simulated network with a year of history, live. Ctrl-C ends it."""
+    from sql.processes import family
+
+    given = settings()
+    if not given.database_url:
+        click.echo("Starting the embedded database ...")
+    key = secret_key(given)
+    with migrated(given) as connection:
+        stations, own_password = _demo_data(given, connection, key)
+        passwords = _demo_users(connection, key)
+    with family(given) as children:
+        logs = given.data_dir / "demo.log"
+        for command in (["ingest"], ["web"], ["jobs"], ["simulate", "--stations", str(stations)]):
+            children.start(*command, log=logs)
+        if problem := children.wait_until_ready(f"http://{_web(given)}/readyz"):
+            fail(f"{problem} has ended; its last words are in {logs}")
+        _introduce(given, passwords, own_password)
+        if problem := children.wait():
+            fail(f"{problem} has ended; its last words are in {logs}")
 
 
-@station.command("add")
-@click.argument("station_id", metavar="ID")
-@click.option("--password", help="For Basic authentication; generated and printed if left out.")
-@click.option("--site", help="Number or name of the site; a new name makes a new site.")
-@click.option("--evses", type=click.IntRange(1, 100), default=1, show_default=True)
-@click.option("--max-power-w", type=click.IntRange(1), help="What each evse can deliver, in W.")
-@click.option("--standard", help="Connector in OCPI's spelling, e.g. IEC_62196_T2_COMBO.")
-def station_add(station_id: str, password: str | None, **options: Any) -> None:
-    """Register the station ID."""
-    from ingest.admin import AdminError, add_station
+def _demo_data(given: Settings, connection: "Connection", key: str) -> tuple[int, str]:
+    from ingest.simulator.demo import count_evses, fill_year, has_history, prepare
 
-    generated = password or secrets.token_urlsafe(15)
-    with migrated(settings()) as connection:
-        try:
-            add_station(connection, station_id, generated, **options)
-        except AdminError as error:
-            fail(error)
-    click.echo(f"added {station_id}")
-    if password is None:
-        click.echo(generated)
+    sites, own_password = prepare(connection, key)
+    if not has_history(connection):
+        label = "Writing a year of history"
+        with click.progressbar(length=count_evses(sites), label=label) as bar:
+            sessions, seconds = fill_year(connection, dsn_of(given), sites, bar.update)
+        click.echo(f"{sessions:,} sessions in {seconds:.0f} s")
+    return sum(len(site.stations) for site in sites), own_password
 
 
-@station.command("password")
-@click.argument("station_id", metavar="ID")
-@click.option("--password", help="Generated and printed if left out.")
-def station_password(station_id: str, password: str | None) -> None:
-    """Set a station's password."""
-    from ingest.admin import AdminError, set_password
+def _demo_users(connection: "Connection", key: str) -> dict[str, str]:
+    """One person of each role; passwords follow from the installation's key, so they stay."""
+    from dashboard.admin import DEMO_USERS, put_demo_user
 
-    generated = password or secrets.token_urlsafe(15)
-    with migrated(settings()) as connection:
-        try:
-            set_password(connection, station_id, generated)
-        except AdminError as error:
-            fail(error)
-    click.echo(f"password of {station_id} changed" if password else generated)
+    return {email: put_demo_user(connection, email, key) for email in DEMO_USERS}
 
 
-@station.command("list")
-def station_list() -> None:
-    """List stations: id, site, evses, OCPP version, contact, last seen."""
-    from ingest.admin import list_stations
-
-    with migrated(settings()) as connection:
-        for row in list_stations(connection):
-            click.echo("\t".join("-" if value is None else str(value) for value in row))
+def _web(given: Settings) -> str:
+    return f"{given.web_host}:{given.web_port}"
 
 
-@cli.group()
-def token() -> None:
-    """Add, block and list id tokens (RFID tags, app tokens)."""
+def _introduce(given: Settings, passwords: dict[str, str], own_password: str) -> None:
+    from ingest.simulator.demo import OWN_STATION, OWN_TOKEN
+
+    logins = "\n".join(f"    {email:<24}{password}" for email, password in passwords.items())
+    ocpp = f"ws://{given.ocpp_host}:{given.ocpp_port}/ocpp/{OWN_STATION}"
+    click.echo(DEMO_READY.format(web=_web(given), logins=logins, ocpp=ocpp, station=OWN_STATION,
+                                 password=own_password, token=OWN_TOKEN))  # fmt: skip
 
 
-@token.command("add")
-@click.argument("id_token", metavar="TOKEN")
-@click.option(
-    "--status",
-    type=click.Choice(["Accepted", "Blocked", "Expired", "Invalid"]),
-    default="Accepted",
-    show_default=True,
-)
-@click.option("--parent", help="Group the token belongs to.")
-@click.option("--concurrent", is_flag=True, help="May charge several vehicles at once.")
-def token_add(id_token: str, status: str, parent: str | None, concurrent: bool) -> None:
-    """Add an id token, or change it."""
-    from ingest.admin import add_token
+DEMO_READY = """
+Kilowatch is ready.
 
-    with migrated(settings()) as connection:
-        add_token(connection, id_token, status, parent, concurrent=concurrent)
-    click.echo(f"{id_token}: {status}")
+  Control room        http://{web}/app/
+{logins}
+  Public page         http://{web}/
+  Cut a site, refuse starts, freeze meters   http://127.0.0.1:8060/
 
+  Connect your own station (OCPP 1.6 or 2.0.1, Basic authentication):
+    address           {ocpp}
+    user, password    {station}   {password}
+    id token          {token}
 
-@token.command("block")
-@click.argument("id_token", metavar="TOKEN")
-def token_block(id_token: str) -> None:
-    """Block an id token."""
-    from ingest.admin import AdminError, block_token
-
-    with migrated(settings()) as connection:
-        try:
-            block_token(connection, id_token)
-        except AdminError as error:
-            fail(error)
-    click.echo(f"{id_token}: Blocked")
-
-
-@token.command("list")
-def token_list() -> None:
-    """List id tokens: token, status, expiry, group."""
-    from ingest.admin import list_tokens
-
-    with migrated(settings()) as connection:
-        for row in list_tokens(connection):
-            click.echo("\t".join("-" if value is None else str(value) for value in row))
-
-
-@cli.group()
-def user() -> None:
-    """Add the people who may log in."""
-
-
-@user.command("add")
-@click.argument("email")
-@click.option(
-    "--role", type=click.Choice(["operator", "manager", "finance", "admin"]), required=True
-)
-@click.option("--name", help="As shown to colleagues; the address's first part if left out.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-def user_add(email: str, role: str, name: str | None, password_stdin: bool) -> None:
-    """Add a person, or change their role and password."""
-    from dashboard.admin import PeopleError, put_user
-
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\n")
-    else:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    with migrated(settings()) as connection:
-        try:
-            put_user(connection, email, name or email.partition("@")[0], role, password)
-        except PeopleError as error:
-            fail(error, 2)
-    click.echo(f"{email}: {role}")
-
-
-@cli.group("api-token")
-def api_token() -> None:
-    """Add tokens for programs that use the API."""
-
-
-@api_token.command("add")
-@click.argument("name")
-@click.option(
-    "--scope",
-    "scopes",
-    type=click.Choice(["read", "command"]),
-    multiple=True,
-    help="May be repeated; both if left out.",
-)
-def api_token_add(name: str, scopes: tuple[str, ...]) -> None:
-    """Create an API token; the last line printed is the token, which is not shown again."""
-    from dashboard.admin import SCOPES, PeopleError, add_api_token
-
-    with migrated(settings()) as connection:
-        try:
-            fresh = add_api_token(connection, name, scopes or SCOPES)
-        except PeopleError as error:
-            fail(error)
-    click.echo(fresh)
+  Ctrl-C ends everything.
+"""
 
 
 if __name__ == "__main__":

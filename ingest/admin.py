@@ -4,6 +4,7 @@ import secrets
 from typing import Any
 
 from ingest.auth import hash_password
+from sql import RequestError
 from sql.database import Connection
 from sql.queries import load_queries
 
@@ -11,10 +12,6 @@ queries = load_queries("admin")
 
 # Nobody mistakes one of these for another on a scratched label
 CODE_LETTERS, CODE_ENDS = "CFGHJKMNPQRTVWXY", "234679CFGHJKMNPQRTVWXY"
-
-
-class AdminError(Exception):
-    """The request can't be carried out; the message says why and what to do."""
 
 
 def add_station(
@@ -32,7 +29,7 @@ def add_station(
     `site` is a site's number or name; a new name becomes a new site.
     """
     if queries.has_station(connection, station_id=station_id):
-        raise AdminError(
+        raise RequestError(
             f"station {station_id} exists; to change its password: "
             f"python app.py station password {station_id}"
         )
@@ -59,7 +56,7 @@ def add_station(
 def _site_id(connection: Connection, site: str) -> int:
     if site.isdigit():
         if not queries.has_site(connection, site_id=int(site)):
-            raise AdminError(f"no site has the number {site}")
+            raise RequestError(f"no site has the number {site}")
         return int(site)
     found = queries.site_by_name(connection, name=site)
     return int(found if found is not None else queries.add_site(connection, name=site))
@@ -76,7 +73,7 @@ def set_password(connection: Connection, station_id: str, password: str) -> None
         connection, station_id=station_id, password_hash=hash_password(password)
     )
     if not changed:
-        raise AdminError(f"no station is called {station_id}; see: python app.py station list")
+        raise RequestError(f"no station is called {station_id}; see: python app.py station list")
     _audit(connection, "station.password", station_id)
 
 
@@ -96,7 +93,7 @@ def add_token(
 
 def block_token(connection: Connection, id_token: str) -> None:
     if not queries.block_token(connection, id_token=id_token):
-        raise AdminError(f"no id token {id_token}; see: python app.py token list")
+        raise RequestError(f"no id token {id_token}; see: python app.py token list")
     _audit(connection, "token.block", id_token)
 
 

@@ -34,15 +34,25 @@ def hash_password(password: str) -> str:
 
 
 def parse_basic(header: str | None) -> tuple[str, str] | None:
-    """User and password of an Authorization header, or None (RFC 7617)."""
+    """User and password of an Authorization header, or None (RFC 7617).
+
+    UTF-8, as our challenge says, and Latin-1 for what is none.
+    """
     scheme, _, encoded = (header or "").partition(" ")
     if scheme.lower() != "basic":
         return None
     try:
         user, colon, password = base64.b64decode(encoded, validate=True).partition(b":")
-    except binascii.Error:
+    except (binascii.Error, ValueError):  # ValueError: not ASCII
         return None
-    return (user.decode(errors="replace"), password.decode("latin-1")) if colon else None
+    return (_text(user), _text(password)) if colon else None
+
+
+def _text(octets: bytes) -> str:
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return octets.decode("latin-1")
 
 
 class Throttle:

@@ -41,10 +41,11 @@ PING_SECONDS = 30
 
 
 class Ingest:
-    """One ingest process. `serving` resolves to the port when stations can connect."""
+    """One ingest process. It takes its port when made: OSError if somebody else has it."""
 
     def __init__(self, settings: Settings, dsn: str, secret_key: str) -> None:
         self.settings = settings
+        self._listener = _bind(settings)
         self.pool = async_pool(dsn, application_name="kilowatch presence", max_size=6)
         worker_id = f"{sockets.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self.presence = Presence(self.pool, worker_id)
@@ -93,8 +94,7 @@ class Ingest:
     def _serve(self) -> AbstractAsyncContextManager[Server]:
         return serve(
             self._on_socket,
-            self.settings.ocpp_host,
-            self.settings.ocpp_port,
+            sock=self._listener,
             process_request=self._admit,
             select_subprotocol=_select_subprotocol,
             compression=None,  # 13 KiB per idle connection instead of 40
@@ -106,8 +106,6 @@ class Ingest:
             max_queue=8,
             ssl=_tls(self.settings),
             server_header="Kilowatch",
-            reuse_port=self.settings.workers > 1 or None,
-            backlog=4096,
         )
 
     async def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
@@ -131,14 +129,15 @@ class Ingest:
         self, socket: ServerConnection, request: Request, station_id: str
     ) -> HTTPStatus | None:
         remote = remote_of(socket)
-        if self.throttle.is_blocked(station_id, remote):
-            return HTTPStatus.TOO_MANY_REQUESTS
         row = await self._find(station_id)
         if row is None:
             await self._note_attempt(station_id, remote, "unknown station")
             return HTTPStatus.NOT_FOUND
         credentials = Credentials(station_id, row[7], row[8])
-        # counted as a miss before it is known: many guesses at once must not slip through
+        # nothing is awaited from here to the miss, which is counted before the password has been
+        # checked: many guesses at once must not slip through
+        if self.throttle.is_blocked(station_id, remote):
+            return HTTPStatus.TOO_MANY_REQUESTS
         if not self._is_known(socket, request, credentials):
             self.throttle.miss(station_id, remote)
             if not await self._is_right(request, credentials):
@@ -236,6 +235,21 @@ class Ingest:
         for peer in list(self.presence.peers.values()):
             peer.is_sent_away = True
             peer.socket.transport.abort()
+
+
+def _bind(settings: Settings) -> sockets.socket:
+    family = sockets.AF_INET6 if ":" in settings.ocpp_host else sockets.AF_INET
+    listener = sockets.socket(family, sockets.SOCK_STREAM)
+    listener.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
+    if settings.workers > 1:  # workers share the port, the kernel shares out the connections
+        listener.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEPORT, 1)
+    try:
+        listener.bind((settings.ocpp_host, settings.ocpp_port))
+    except OSError:
+        listener.close()
+        raise
+    listener.listen(4096)
+    return listener
 
 
 def _station(row: Any) -> Station:

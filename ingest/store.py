@@ -1,15 +1,14 @@
 """A batch's reads and writes: from a `Book` to SQL and back. One connection, one transaction."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from psycopg import sql as composed
-from psycopg.types.json import set_json_dumps
 
 from ingest.book import METER_COLUMNS, Book, Evse, Session, Station, Token, fact_row
 from ingest.events import Authorization, Event, Status, Transaction
-from ingest.metering import Fact, Point, difference, recompute
+from ingest.metering import Fact, Point, difference, quarter, recompute
 from ingest.translate import encode_extra
 from sql.database import AsyncConnection
 from sql.queries import load_async_queries
@@ -17,7 +16,6 @@ from sql.queries import load_async_queries
 queries = load_async_queries("ingest")
 
 COPY_FROM = 24  # rows; fewer go quicker as one statement than as a COPY of four round trips
-LATE_AFTER = timedelta(minutes=10)  # rows older than this may lie behind an aggregate's watermark
 NOTICE_BYTES = 7000
 SESSION_FIELDS = Session.__struct_fields__
 UNCHANGING = {"operator_id", "site_id", "station_id", "transaction_id", "start_hash"}
@@ -179,7 +177,6 @@ async def _store_readings(connection: AsyncConnection, book: Book, *, careful: b
 
 
 async def _copy(connection: AsyncConnection, rows: list[tuple[Any, ...]]) -> None:
-    set_json_dumps(encode_extra, connection)
     async with connection.cursor() as cursor, cursor.copy(COPY) as copy:
         copy.set_types(list(METER_COLUMNS.values()))
         for row in rows:
@@ -286,7 +283,7 @@ async def _store_others(connection: AsyncConnection, book: Book) -> None:
     if book.logs:
         await insert_logs(connection, book.logs)
     for row in (*book.fast_rows, *book.rows):
-        if row[3] < row[4] - LATE_AFTER:
+        if row[3] < quarter(row[4]):  # it may lie behind an aggregate's watermark
             _note_refresh(book, row[3], row[3])
     if book.refresh:
         await queries.request_refresh(connection, from_at=book.refresh[0], to_at=book.refresh[1])

@@ -13,11 +13,13 @@ from datetime import datetime, timedelta
 import msgspec
 import psycopg
 from psycopg import errors
+from psycopg.types.json import set_json_dumps
 
 from ingest import store
 from ingest.book import MAX_EVSES, Book, Session, Station
 from ingest.events import Event, Metering, Outcome, Transaction
 from ingest.sessions import apply
+from ingest.translate import encode_extra
 from sql import DatabaseError
 from sql.database import AsyncConnection, async_connect
 
@@ -190,6 +192,7 @@ class Writer:
         if self._connection is None or self._connection.closed:
             self._connection = await async_connect(self.dsn, application_name="kilowatch ingest")
             self._connection.prepare_threshold = 2
+            set_json_dumps(encode_extra, self._connection)
         return self._connection
 
     async def _disconnect(self) -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,6 +42,14 @@ class Family:
             time.sleep(0.2)
         return ended
 
+    def wait_until_ready(self, url: str) -> str | None:
+        """Until `url` answers 200: None, or the name of the child that ended instead."""
+        while (ended := self.ended()) is None:
+            with suppress(OSError), urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own
+                return None
+            time.sleep(0.1)
+        return ended
+
     def stop(self) -> None:
         for child in self.children.values():
             if child.poll() is None:
@@ -58,7 +67,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 @contextmanager
-def family(given: Settings, environment: Mapping[str, str] = {}) -> Iterator[Family]:  # noqa: B006
+def family(given: Settings, environment: Mapping[str, str] = {}) -> Iterator[Family]:
     """Children that end with us, however we end; the embedded server ends with the last of them."""
     signal.signal(signal.SIGTERM, _interrupt)
     children = Family(environment)

@@ -72,7 +72,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 def _convert(given: Mapping[str, str]) -> Settings:
     try:
-        return msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, text: kind(text))
+        return msgspec.convert(
+            given, Settings, strict=False, dec_hook=lambda kind, text: kind(text)
+        )
     except msgspec.ValidationError as error:
         raise SettingsError(_explain(str(error), given)) from None
 

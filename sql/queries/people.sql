@@ -9,8 +9,10 @@ ON CONFLICT (lower(email)) DO UPDATE SET name = excluded.name, role = excluded.r
     session_salt = gen_random_uuid()::text;
 
 -- name: add_api_token(name, token_hash, scopes)!
+-- Keep a new token by its hash; no row if the name is taken.
 INSERT INTO api_token (name, token_hash, scopes) VALUES (:name, :token_hash, :scopes)
 ON CONFLICT (name) DO NOTHING;
 
 -- name: note(action, subject)!
+-- Who did what to whom.
 INSERT INTO audit_log (actor, action, subject) VALUES ('command line', :action, :subject);

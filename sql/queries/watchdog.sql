@@ -48,11 +48,13 @@ GROUP BY e.station_id, e.evse_id
 ON CONFLICT (kind, station_id, evse_id) WHERE resolved_at IS NULL DO NOTHING;
 
 -- name: resolve_offline()!
+-- Contact is back.
 UPDATE alert a SET resolved_at = s.contact_changed_at
 FROM station s
 WHERE a.kind = 'offline' AND a.resolved_at IS NULL AND s.station_id = a.station_id AND s.is_online;
 
 -- name: resolve_faults()!
+-- No connector of the evse is faulted any more.
 UPDATE alert a SET resolved_at = now()
 FROM evse e JOIN station s USING (station_id)
 WHERE a.kind = 'faulted' AND a.resolved_at IS NULL

@@ -1,0 +1,89 @@
+"""Commands about people: serve them, and let them in."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from sql.cli import dsn_of, fail, log_to_stderr, migrated, settings
+from sql.settings import secret_key
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+@click.command()
+def web() -> None:
+    """Serve the dashboard, the public page and the API."""
+    from dashboard.server import ServeError, serve
+
+    given = settings()
+    log_to_stderr()
+    with migrated(given):
+        pass
+    try:
+        serve(given, make_server)
+    except ServeError as error:
+        fail(error)
+
+
+def make_server() -> "Flask":
+    """The WSGI application, with a pool of this process's own."""
+    import msgspec
+
+    from dashboard import create_app
+    from sql.database import sync_pool
+
+    given = settings()
+    given = msgspec.structs.replace(given, secret_key=secret_key(given))
+    pool = sync_pool(dsn_of(given), application_name="kilowatch web", transaction_seconds=30)
+    pool.open()
+    return create_app(given, pool)
+
+
+@click.group()
+def user() -> None:
+    """Add the people who may log in."""
+
+
+@user.command("add")
+@click.argument("email")
+@click.option(
+    "--role", type=click.Choice(["operator", "manager", "finance", "admin"]), required=True
+)
+@click.option("--name", help="As shown to colleagues; the address's first part if left out.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+def user_add(email: str, role: str, name: str | None, password_stdin: bool) -> None:
+    """Add a person, or change their role and password."""
+    from dashboard.admin import put_user
+
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    with migrated(settings()) as connection:
+        put_user(connection, email, name or email.partition("@")[0], role, password)
+    click.echo(f"{email}: {role}")
+
+
+@click.group("api-token")
+def api_token() -> None:
+    """Add tokens for programs that use the API."""
+
+
+@api_token.command("add")
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(["read", "command"]),
+    multiple=True,
+    help="May be repeated; both if left out.",
+)
+def api_token_add(name: str, scopes: tuple[str, ...]) -> None:
+    """Create an API token; the last line printed is the token, which is not shown again."""
+    from dashboard.admin import SCOPES, add_api_token
+
+    with migrated(settings()) as connection:
+        fresh = add_api_token(connection, name, scopes or SCOPES)
+    click.echo(fresh)

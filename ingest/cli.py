@@ -1,0 +1,148 @@
+"""Commands about stations: accept them, register them, play them."""
+
+import secrets
+from typing import Any
+
+import click
+
+from sql.cli import dsn_of, fail, log_to_stderr, migrated, settings
+from sql.settings import secret_key
+
+
+@click.command()
+def ingest() -> None:
+    """Accept stations (OCPP over WebSockets)."""
+    from ingest.server import run
+
+    given = settings()
+    log_to_stderr()
+    with migrated(given) as connection:
+        dsn = connection.info.dsn if given.database_url else dsn_of(given)
+    try:
+        run(given, given.database_url or dsn, secret_key(given))
+    except OSError as error:
+        fail(
+            f"can't listen on {given.ocpp_host}:{given.ocpp_port}: {error.strerror}"
+            " (KILOWATCH_OCPP_HOST, KILOWATCH_OCPP_PORT)"
+        )
+
+
+@click.command()
+@click.option("--stations", type=click.IntRange(1), default=40, show_default=True)
+@click.option("--speed", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,
+              help="How many times quicker people and cars are.")  # fmt: skip
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--url", help="Where to connect; this installation's own ingest if left out.")
+@click.option("--panel-port", type=click.IntRange(0, 65535), default=8060, show_default=True,
+              help="Page with the buttons cut site, refuse start, freeze meter; 0: none.")  # fmt: skip
+def simulate(stations: int, speed: float, seed: int, url: str | None, panel_port: int) -> None:
+    """Play stations, cars and drivers over real WebSockets."""
+    from ingest.simulator.run import simulate
+
+    given = settings()
+    log_to_stderr()
+    with migrated(given) as connection:
+        try:
+            simulate(
+                connection,
+                secret_key(given),
+                url=url or f"ws://{given.ocpp_host}:{given.ocpp_port}/ocpp",
+                stations=stations,
+                speed=speed,
+                seed=seed,
+                panel_port=panel_port,
+            )
+        except OSError as error:
+            fail(f"can't listen on port {panel_port}: {error.strerror} (--panel-port)")
+
+
+@click.group()
+def station() -> None:
+    """Add and list stations, set their passwords."""
+
+
+@station.command("add")
+@click.argument("station_id", metavar="ID")
+@click.option("--password", help="For Basic authentication; generated and printed if left out.")
+@click.option("--site", help="Number or name of the site; a new name makes a new site.")
+@click.option("--evses", type=click.IntRange(1, 100), default=1, show_default=True)
+@click.option("--max-power-w", type=click.IntRange(1), help="What each evse can deliver, in W.")
+@click.option("--standard", help="Connector in OCPI's spelling, e.g. IEC_62196_T2_COMBO.")
+def station_add(station_id: str, password: str | None, **options: Any) -> None:
+    """Register the station ID."""
+    from ingest.admin import add_station
+
+    generated = password or secrets.token_urlsafe(15)
+    with migrated(settings()) as connection:
+        add_station(connection, station_id, generated, **options)
+    click.echo(f"added {station_id}")
+    if password is None:
+        click.echo(generated)
+
+
+@station.command("password")
+@click.argument("station_id", metavar="ID")
+@click.option("--password", help="Generated and printed if left out.")
+def station_password(station_id: str, password: str | None) -> None:
+    """Set a station's password."""
+    from ingest.admin import set_password
+
+    generated = password or secrets.token_urlsafe(15)
+    with migrated(settings()) as connection:
+        set_password(connection, station_id, generated)
+    click.echo(f"password of {station_id} changed" if password else generated)
+
+
+@station.command("list")
+def station_list() -> None:
+    """List stations: id, site, evses, OCPP version, contact, last seen."""
+    from ingest.admin import list_stations
+
+    with migrated(settings()) as connection:
+        for row in list_stations(connection):
+            click.echo("\t".join("-" if value is None else str(value) for value in row))
+
+
+@click.group()
+def token() -> None:
+    """Add, block and list id tokens (RFID tags, app tokens)."""
+
+
+@token.command("add")
+@click.argument("id_token", metavar="TOKEN")
+@click.option(
+    "--status",
+    type=click.Choice(["Accepted", "Blocked", "Expired", "Invalid"]),
+    default="Accepted",
+    show_default=True,
+)
+@click.option("--parent", help="Group the token belongs to.")
+@click.option("--concurrent", is_flag=True, help="May charge several vehicles at once.")
+def token_add(id_token: str, status: str, parent: str | None, concurrent: bool) -> None:
+    """Add an id token, or change it."""
+    from ingest.admin import add_token
+
+    with migrated(settings()) as connection:
+        add_token(connection, id_token, status, parent, concurrent=concurrent)
+    click.echo(f"{id_token}: {status}")
+
+
+@token.command("block")
+@click.argument("id_token", metavar="TOKEN")
+def token_block(id_token: str) -> None:
+    """Block an id token."""
+    from ingest.admin import block_token
+
+    with migrated(settings()) as connection:
+        block_token(connection, id_token)
+    click.echo(f"{id_token}: Blocked")
+
+
+@token.command("list")
+def token_list() -> None:
+    """List id tokens: token, status, expiry, group."""
+    from ingest.admin import list_tokens
+
+    with migrated(settings()) as connection:
+        for row in list_tokens(connection):
+            click.echo("\t".join("-" if value is None else str(value) for value in row))

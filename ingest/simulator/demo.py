@@ -1,0 +1,55 @@
+"""What the demo puts into the database before anything runs."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from ingest.admin import add_station, add_token, set_password
+from ingest.simulator.history import write_history
+from ingest.simulator.network import Site
+from ingest.simulator.seed import password_of, queries, register
+from sql.database import Connection
+
+OWN_STATION, OWN_TOKEN = "MY-01", "MYTAG"
+OWN_SITE = "Your own station"
+
+
+def prepare(connection: Connection, secret_key: str) -> tuple[Sequence[Site], str]:
+    """The network, and a station and tag for the visitor's own client.
+
+    Returns the sites and the own station's password.
+    """
+    sites = register(connection, secret_key)
+    password = password_of(secret_key + " own")[:16]
+    if queries.has_station(connection, station_id=OWN_STATION):
+        set_password(connection, OWN_STATION, password)
+    else:
+        add_station(
+            connection, OWN_STATION, password,
+            site=OWN_SITE, evses=2, max_power_w=22_000, standard="IEC_62196_T2",
+        )  # fmt: skip
+        queries.place_site(connection, name=OWN_SITE, city="Stockholm", latitude=59.3293,
+                           longitude=18.0686)  # fmt: skip
+    add_token(connection, OWN_TOKEN, "Accepted", None, concurrent=True)
+    return sites, password
+
+
+def has_history(connection: Connection) -> bool:
+    return bool(queries.has_history(connection))
+
+
+def fill_year(
+    connection: Connection,
+    dsn: str,
+    sites: Sequence[Site],
+    progress: Callable[[int], object],
+) -> tuple[int, float]:
+    """A year of sessions for every evse. Returns how many, and the seconds it took."""
+    started = time.monotonic()
+    sessions = write_history(dsn, sites, processes=2, progress=progress)
+    connection.execute("ANALYZE")
+    connection.execute("CALL process_refresh_requests()")
+    return sessions, time.monotonic() - started
+
+
+def count_evses(sites: Sequence[Site]) -> int:
+    return sum(len(station.evses) for site in sites for station in site.stations)

@@ -1,0 +1,143 @@
+"""A year of past sessions, through the same events, metering and writes as live ones.
+
+Two processes plan and write, each its own share of the evses, so that they never meet in a row.
+"""
+
+import asyncio
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from datetime import UTC, datetime, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+from ingest.book import Book, Station, Token
+from ingest.events import Transaction
+from ingest.sessions import apply
+from ingest.simulator.network import Evse, Site
+from ingest.simulator.plan import PlannedSession, plan_days
+from ingest.simulator.seed import id_tokens
+from ingest.store import evses_of, store
+from ingest.translate import Reading
+from sql.database import AsyncConnection, async_connect
+from sql.queries import load_async_queries
+
+queries = load_async_queries("ingest")
+
+DAYS = 365
+BATCH_ROWS = 4000
+SHARE = 4  # evses a task takes at a time: small enough for a smooth progress bar
+AC_SECONDS, DC_SECONDS = 1800.0, 180.0  # between readings; live ones come every 30 s
+
+Share = list[tuple[str, str, Evse]]  # station_id, time zone, evse
+
+
+def write_history(
+    dsn: str, sites: Sequence[Site], *, processes: int, progress: Callable[[int], object]
+) -> int:
+    """Write the year up to now; `progress` hears of evses done. Returns the sessions written."""
+    evses: Share = [
+        (station.station_id, site.time_zone, evse)
+        for site in sites
+        for station in site.stations
+        for evse in station.evses
+    ]
+    shares = [evses[i : i + SHARE] for i in range(0, len(evses), SHARE)]
+    context = multiprocessing.get_context("spawn")
+    written = 0
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        futures = {pool.submit(_write, dsn, share): len(share) for share in shares}
+        for future in as_completed(futures):
+            written += future.result()
+            progress(futures[future])
+    return written
+
+
+def _write(dsn: str, share: Share) -> int:
+    return asyncio.run(_write_share(dsn, share))
+
+
+async def _write_share(dsn: str, share: Share) -> int:
+    connection = await async_connect(dsn, application_name="kilowatch history")
+    async with connection:
+        await connection.execute("SET synchronous_commit = off")  # made again if it is lost
+        rows = await queries.stations(connection, station_ids=[s for s, _, _ in share])
+        stations = {row[0]: Station(*row[:7], evses=evses_of(row)) for row in rows}
+        written = 0
+        for station_id, zone, evse in share:
+            written += await _write_evse(connection, stations[station_id], evse, ZoneInfo(zone))
+    return written
+
+
+async def _write_evse(
+    connection: AsyncConnection, station: Station, evse: Evse, zone: ZoneInfo
+) -> int:
+    rng = Random(f"history {station.station_id} {evse.evse_id}")
+    drivers = id_tokens()
+    book, written = await _book(connection, drivers), 0
+    for planned in _past(rng, evse, zone):
+        _play(book, station, planned, rng.choice(drivers))
+        written += 1
+        if len(book.fast_rows) >= BATCH_ROWS or not book.session_ids:
+            await _commit(connection, book)
+            book = await _book(connection, drivers)
+    await _commit(connection, book)
+    return written
+
+
+def _past(rng: Random, evse: Evse, zone: ZoneInfo) -> Iterator[PlannedSession]:
+    """A year's sessions that are over by now."""
+    end = datetime.now(UTC) - timedelta(minutes=2)
+    first = (end - timedelta(days=DAYS)).astimezone(zone).date()
+    interval_s = DC_SECONDS if evse.is_dc else AC_SECONDS
+    register_wh = rng.randrange(50_000, 900_000)
+    for planned in plan_days(
+        rng, evse, first, end.astimezone(zone).date(), zone,
+        register_wh=register_wh, interval_s=interval_s,
+    ):  # fmt: skip
+        if planned.unplugged_at > end:
+            return
+        yield planned
+
+
+async def _book(connection: AsyncConnection, drivers: Sequence[str]) -> Book:
+    ids = await queries.new_session_ids(connection, count=BATCH_ROWS // 4)
+    # may charge anywhere: the plan draws drivers evse by evse, and tokens are not what it is for
+    tokens = {d.lower(): Token(d, "Accepted", None, None, True, []) for d in drivers}
+    return Book(tokens=tokens, session_ids=sorted((row[0] for row in ids), reverse=True))
+
+
+def _play(book: Book, station: Station, planned: PlannedSession, id_token: str) -> None:
+    """One session as its station would have told it."""
+    transaction_id = f"h{book.session_ids[-1]}"
+    evse_id = planned.evse.evse_id
+    first, *middle, last = [
+        Reading(
+            r.at, "Sample.Periodic", r.register_wh, float(r.power_w), soc_pct=r.soc_pct
+        )
+        for r in planned.readings
+    ]  # fmt: skip
+    first.context, last.context = "Transaction.Begin", "Transaction.End"
+    for kind, at, readings in (
+        ("start", planned.started_at, [first]),
+        ("update", planned.ended_at, middle),
+        ("end", planned.ended_at, [last]),
+    ):
+        event = Transaction(
+            kind,  # type: ignore[arg-type]
+            at,
+            transaction_id,
+            readings,
+            evse_id=evse_id,
+            connector_id=1,
+            id_token=id_token if kind == "start" else None,
+            opens=True,
+            stop_reason="EVDisconnected" if kind == "end" else None,
+        )
+        apply(book, station, event, at)
+
+
+async def _commit(connection: AsyncConnection, book: Book) -> None:
+    book.live.clear()  # nobody watches the past
+    async with connection.transaction():
+        await store(connection, book, careful=False)
