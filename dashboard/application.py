@@ -66,7 +66,6 @@ def staff_app(server: Flask) -> Dash:
         url_base_pathname=PREFIX,
         assets_folder=str(ASSETS),
         assets_path_ignore=["public"],
-        assets_ignore=r".*\.worker\.js",
         use_pages=True,
         pages_folder="",
         use_async=False,

@@ -62,6 +62,11 @@ class Worker(GeventWorker):  # type: ignore[misc]
         server.start()
         return server
 
+    def handle_error(self, req: object, client: object, addr: object, exc: BaseException) -> None:
+        """Idle connections that end with us are no errors."""
+        if not isinstance(exc, gevent.GreenletExit):
+            super().handle_error(req, client, addr, exc)
+
     def handle_exit(self, sig: int, frame: object) -> None:
         super().handle_exit(sig, frame)
         self.stopping.set()

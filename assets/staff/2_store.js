@@ -2,7 +2,7 @@
    Counts per site and in all are kept by difference, so a change costs the same with ten evses or ten thousand. */
 (function (kw) {
   "use strict";
-  const store = (kw.store = { version: "", rows: new Map(), evses: new Map(), stations: new Map(), sites: [], incidents: [], today: {}, counts: {}, at: 0, filled: false });
+  const store = (kw.store = { version: "", rows: new Map(), evses: new Map(), stations: new Map(), sites: [], incidents: [], today: {}, counts: {}, power: 0, affected: {}, at: 0, filled: false });
 
   /* Columns of arrays to objects, one per row. */
   function objects(columns) {
@@ -40,12 +40,17 @@
 
   function recount() {
     store.counts = {};
+    store.affected = { unknown: 0, faulted: 0 };
+    store.power = 0;
     store.sites.forEach((site) => (site.counts = {}));
     for (const row of store.rows.values()) count(row, 1);
   }
 
   function count(row, by) {
     store.counts[row.state] = (store.counts[row.state] || 0) + by;
+    if (row.state === "charging") store.power += by * (row.power_w || 0);
+    // a running session that nobody can see, or on an evse that has failed
+    if (row.session_id !== null && row.state in store.affected) store.affected[row.state] += by;
     const evse = store.evses.get(row.evse_key);
     if (evse) {
       const counts = evse.station.site.counts;

@@ -1,10 +1,10 @@
-/* The live stream: one EventSource, watched. Without a beat for five seconds the view says that it is not live
-   and commands lock; with the next beat everything is back at once. */
+/* What the stream says goes into the store, and the stream is watched: without a beat for five seconds the view says
+   that it is not live and commands lock; with the next beat everything is back at once. */
 (function (kw) {
   "use strict";
-  const STALE_MS = 5000, LONGEST_WAIT = 8000;
+  const STALE_MS = 5000;
   const store = kw.store;
-  let source = null, lastId = "", beatAt = Date.now(), attempt = 0, tryAt = 0, stale = false, asked = null;
+  let stream = null, beatAt = Date.now(), attempt = 0, tryAt = 0, stale = false, asked = null;
 
   const on = {
     snapshot(data) {
@@ -16,8 +16,8 @@
     },
     evses(data) {
       const news = store.merge(data.evses);
-      if (news.changed.some((row) => !store.evses.has(row.evse_key))) return;
-      kw.tell("evses", news);
+      // a row we have no place for: the snapshot that follows brings its network
+      if (!news.changed.some((row) => !store.evses.has(row.evse_key))) kw.tell("evses", news);
     },
     incidents(data) {
       store.incidents = data.incidents;
@@ -31,51 +31,19 @@
     beat() {},
   };
 
-  async function fetchNetwork(version) {
-    if (asked === version) return;
-    asked = version;
-    try {
-      const answer = await fetch("/live/network", { credentials: "same-origin" });
-      if (!answer.ok) throw new Error(String(answer.status));
-      store.setNetwork(version, await answer.json());
-      kw.tell("network");
-      kw.tell("all");
-    } catch (error) {
-      lastId = "";
-      fail();
-    } finally {
-      asked = null;
-    }
-  }
-
-  function open() {
-    if (source) source.close();
-    source = new EventSource("/live" + (lastId ? "?after=" + encodeURIComponent(lastId) : ""));
-    for (const [name, take] of Object.entries(on)) {
-      source.addEventListener(name, (event) => {
-        if (event.lastEventId) lastId = event.lastEventId;
-        const data = JSON.parse(event.data);
-        if (data.at) store.at = data.at;
-        heard();
-        take(data);
-      });
-    }
-    source.onerror = fail;
-  }
-
-  function heard() {
+  function hear(message) {
+    if (!message.event) return failed(message);
+    const data = JSON.parse(message.data);
+    if (data.at) store.at = data.at;
     beatAt = Date.now();
     attempt = 0;
     if (stale) show(false);
+    on[message.event](data);
     kw.tell("beat");
   }
 
-  function fail() {
-    if (source) source.close();
-    source = null;
-    attempt += 1;
-    // everybody lost the stream at the same moment: they should not come back at the same moment
-    tryAt = Date.now() + Math.min(LONGEST_WAIT, 250 * 2 ** Math.min(attempt, 6)) * (0.75 + Math.random() / 2);
+  function failed(message) {
+    ({ attempt, tryAt } = message);
     if (attempt === 3) askIfSignedIn();
   }
 
@@ -85,18 +53,31 @@
     if (answer && answer.status === 401) location.reload();
   }
 
+  async function fetchNetwork(version) {
+    if (asked === version) return;
+    asked = version;
+    try {
+      const answer = await fetch("/live/network", { credentials: "same-origin" });
+      if (!answer.ok) throw new Error(String(answer.status));
+      store.setNetwork(version, await answer.json());
+      kw.tell("network");
+      kw.tell("all");
+    } catch {
+      setTimeout(() => stream.startOver(), 1000);
+    } finally {
+      asked = null;
+    }
+  }
+
   function watch() {
     if (!document.getElementById("main")) return;
-    if (!source && Date.now() >= tryAt) open();
     if (!stale && store.filled && Date.now() - beatAt > STALE_MS) show(true);
     if (stale) drawBanner();
   }
 
   function show(isStale) {
-    stale = isStale;
-    kw.isStale = isStale;
-    const main = document.getElementById("main");
-    if (main) main.toggleAttribute("data-stale", isStale);
+    stale = kw.isStale = isStale;
+    document.getElementById("main")?.toggleAttribute("data-stale", isStale);
     lock(isStale);
     if (!isStale) document.getElementById("stale-banner")?.replaceChildren();
     kw.tell(isStale ? "stale" : "live");
@@ -118,19 +99,20 @@
     lock(true);
     if (!place.firstChild) {
       const button = kw.el("button", { class: "ctl", type: "button" }, kw.t("try_now"));
-      button.addEventListener("click", () => (tryAt = 0));
+      button.addEventListener("click", () => stream.tryNow());
       const words = kw.el("b", {}, kw.t("view_is_from", { time: kw.clock(store.at) }));
       place.append(kw.el("div", { class: "banner", role: "alert" }, words, kw.el("span", {}, kw.t("nothing_lost")), kw.el("span", { id: "stale-try", "aria-live": "off" }), kw.el("i", { class: "sp" }), button));
     }
-    const wait = Math.max(0, Math.ceil((tryAt - Date.now()) / 1000));
-    kw.set("stale-try", source ? kw.t("waiting") : kw.t("next_try", { seconds: wait, attempt }));
+    const wait = Math.ceil((tryAt - Date.now()) / 1000);
+    kw.set("stale-try", attempt && wait > 0 ? kw.t("next_try", { seconds: wait, attempt }) : kw.t("waiting"));
   }
 
-  kw.mount("main", () => stale && show(true));
-  setInterval(watch, 250);
-  window.addEventListener("pagehide", () => source && source.close());
-  window.addEventListener("pageshow", (event) => {
-    if (event.persisted) tryAt = 0, (source = null);
+  kw.mount("main", () => {
+    if (stale) show(true);
+    stream ||= kw.stream(hear);
   });
-  kw.mount("main", () => source || open());
+  setInterval(watch, 250);
+  window.addEventListener("pagehide", () => stream && stream.close());
+  // back from the browser's page cache: the stream ended when the page was put there
+  window.addEventListener("pageshow", (event) => event.persisted && (stream = kw.stream(hear)));
 })(window.kilowatch);

@@ -30,12 +30,7 @@
 
   /* ---- figures ---- */
   function figures() {
-    let power = 0, unseen = 0, failed = 0;
-    for (const row of store.rows.values()) {
-      if (row.state === "charging") power += row.power_w || 0;
-      if (row.session_id !== null && row.state === "unknown") unseen += 1;
-      if (row.session_id !== null && row.state === "faulted") failed += 1;
-    }
+    const { unknown: unseen, faulted: failed } = store.affected;
     const n = (state) => store.counts[state] || 0, all = store.rows.size;
     kw.set("affected-value", kw.number(unseen + failed), true);
     kw.set("affected-detail", kw.t(unseen + failed ? "unseen" : "none_affected", { unseen, failed }));
@@ -45,7 +40,7 @@
     kw.set("down-unknown", kw.number(n("unknown")), true);
     kw.set("down-detail", kw.t("of_evses", { n: kw.number(all), closed: kw.number(n("unavailable")) }));
     kw.set("charging-value", kw.number(n("charging")), true);
-    kw.set("charging-unit", kw.number(power / 1000) + "\u00a0kW");
+    kw.set("charging-unit", kw.number(Math.max(0, store.power) / 1000) + "\u00a0kW");
     kw.set("charging-detail", kw.t("share", { share: kw.percent(all ? (100 * n("charging")) / all : null) }));
     legend(n);
   }
