@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import msgspec
@@ -74,6 +75,8 @@ class Writer:
         self._queue: list[Message] = []
         self._waiting = asyncio.Event()
         self._connection: AsyncConnection | None = None
+        self._lost_at: float | None = None  # monotonic: since when nothing could be committed
+        self._doubt = False  # the last commit's outcome is unknown
 
     def put(self, message: Message) -> None:
         self._queue.append(message)
@@ -97,22 +100,24 @@ class Writer:
 
     async def _settle(self, batch: list[Message]) -> None:
         """Commit, redo, or part the batch until every message is stored and answered."""
-        for attempt in range(MOST_REDOS):
+        redos = 0
+        while redos < MOST_REDOS:
             try:
-                answers = await self._commit(batch, careful=attempt > 0)
+                answers = await self._commit(batch, careful=redos > 0 or self._doubt)
             except REDO as error:
+                redos += 1
                 self.redone += 1
                 log.info("batch of %d redone: %s", len(batch), type(error).__name__)
-                continue
             except LOST as error:
-                if not await self._reconnect(error):
+                if not await self._recover(error):
                     return
-                continue
             except Exception as error:
                 await self._bisect(batch, error)
                 return
-            self._answer(batch, answers)
-            return
+            else:
+                self._lost_at, self._doubt = None, False
+                self._answer(batch, answers)
+                return
         await self._bisect(batch, RuntimeError(f"no commit in {MOST_REDOS} attempts"))
 
     def _answer(self, batch: list[Message], answers: list[bytes]) -> None:
@@ -135,16 +140,17 @@ class Writer:
         send it for ever."""
         self.set_aside += 1
         log.error("%s %s set aside: %s", message.station.station_id, message.action, error)
-        outcome = Outcome(transaction_id="0")
-        row = self._log_row(message, message.answer(outcome), type(error).__name__)
-        try:
-            await store.insert_logs(await self._connect(), [row])
-        except LOST as lost:
-            if not await self._reconnect(lost):
+        answer = message.answer(Outcome(transaction_id="0"))
+        row = self._log_row(message, answer, type(error).__name__)
+        while True:
+            try:
+                await store.insert_logs(await self._connect(), [row])
+            except LOST as lost:
+                if not await self._recover(lost):
+                    return
+            else:
+                message.reply(answer)
                 return
-            await self._set_aside(message, error)
-            return
-        message.reply(message.answer(outcome))
 
     async def _commit(self, batch: list[Message], *, careful: bool) -> list[bytes]:
         """One transaction; returns the answers to send now that it is durable."""
@@ -200,23 +206,25 @@ class Writer:
             await self._connection.close()
             self._connection = None
 
-    async def _reconnect(self, error: Exception) -> bool:
-        """Wait for the database. False: it took too long, and what waited has been dropped."""
+    async def _recover(self, error: Exception) -> bool:
+        """After a lost connection, a full disk and the like: True to try again; False when it has
+        lasted too long, and what waited has been dropped unanswered."""
         log.warning("database: %s", " ".join(str(error).split())[:200])
-        self.cache.clear()  # a commit whose outcome is unknown: only the database knows
-        started, pause = time.monotonic(), 0.05
+        self.cache.clear()  # the commit's outcome is unknown: only the database knows
+        self._doubt = True
+        since = self._lost_at = self._lost_at or time.monotonic()
+        pause = 0.05
         while True:
             await self._disconnect()
-            try:
+            if time.monotonic() - since > GONE_SECONDS and not self.is_gone:
+                self._give_up()
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 1.0)
+            with suppress(*LOST):
                 await self._connect()
-                break
-            except LOST:
-                if not self.is_gone and time.monotonic() - started > GONE_SECONDS:
-                    self._give_up()
-                await asyncio.sleep(pause)
-                pause = min(pause * 1.5, 1.0)
-        was_gone, self.is_gone = self.is_gone, False
-        return not was_gone
+                was_gone, self.is_gone = self.is_gone, False
+                self._lost_at = None if was_gone else since
+                return not was_gone
 
     def _give_up(self) -> None:
         self.is_gone = True
@@ -229,4 +237,3 @@ class Writer:
 def text_of(frame: bytes) -> str:
     """A frame as PostgreSQL can keep it: valid UTF-8 without NUL."""
     return frame[:LOGGED_BYTES].decode(errors="replace").replace("\x00", "\ufffd")
-

@@ -12,7 +12,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from ingest.book import Book, Station, Token
-from ingest.events import Transaction
+from ingest.events import Status, Transaction
 from ingest.sessions import apply
 from ingest.simulator.network import Evse, Site
 from ingest.simulator.plan import PlannedSession, plan_days
@@ -25,6 +25,7 @@ from sql.queries import load_async_queries
 queries = load_async_queries("ingest")
 
 DAYS = 365
+STATUS_DAYS = 3
 BATCH_ROWS = 4000
 SHARE = 4  # evses a task takes at a time: small enough for a smooth progress bar
 AC_SECONDS, DC_SECONDS = 1800.0, 180.0  # between readings; live ones come every 30 s
@@ -62,7 +63,7 @@ async def _write_share(dsn: str, share: Share) -> int:
     async with connection:
         await connection.execute("SET synchronous_commit = off")  # made again if it is lost
         rows = await queries.stations(connection, station_ids=[s for s, _, _ in share])
-        stations = {row[0]: Station(*row[:7], evses=evses_of(row)) for row in rows}
+        stations = {row[0]: Station(*row[:7], evses_of(row)) for row in rows}
         written = 0
         for station_id, zone, evse in share:
             written += await _write_evse(connection, stations[station_id], evse, ZoneInfo(zone))
@@ -134,6 +135,21 @@ def _play(book: Book, station: Station, planned: PlannedSession, id_token: str) 
             opens=True,
             stop_reason="EVDisconnected" if kind == "end" else None,
         )
+        apply(book, station, event, at)
+    if planned.ended_at > datetime.now(UTC) - timedelta(days=STATUS_DAYS):
+        _play_statuses(book, station, planned)
+
+
+def _play_statuses(book: Book, station: Station, planned: PlannedSession) -> None:
+    """What the connector went through, for the timelines of the last days."""
+    for at, status, charging_state in (
+        (planned.started_at - timedelta(seconds=20), "Occupied", "EVConnected"),
+        (planned.started_at, "Occupied", "Charging"),
+        (planned.full_at, "Occupied", "SuspendedEV"),
+        (planned.ended_at, "Occupied", "Idle"),
+        (planned.unplugged_at, "Available", None),
+    ):
+        event = Status(planned.evse.evse_id, 1, status, charging_state, at)
         apply(book, station, event, at)
 
 

@@ -14,6 +14,10 @@ from sql.queries import load_queries
 queries = load_queries("simulator")
 
 TOKENS = 900
+SITE_FIELDS = ("name", "address", "city", "country", "latitude", "longitude", "time_zone",
+               "grid_limit_w", "help_phone")  # fmt: skip
+STATION_FIELDS = ("station_id", "vendor", "model", "serial_number", "firmware_version",
+                  "ocpp_version")  # fmt: skip
 
 
 def password_of(secret_key: str) -> str:
@@ -47,17 +51,13 @@ def register(connection: Connection, secret_key: str) -> tuple[Site, ...]:
 
 
 def _register_site(connection: Connection, site: Site, password_hash: str) -> None:
-    names = ("name", "address", "city", "country", "latitude", "longitude", "time_zone",
-             "grid_limit_w", "help_phone")  # fmt: skip
-    site_id = queries.add_site(connection, **{name: getattr(site, name) for name in names})
+    site_id = queries.add_site(connection, **_fields(site, SITE_FIELDS))
     for station in site.stations:
-        names = ("station_id", "vendor", "model", "serial_number", "firmware_version",
-                 "ocpp_version")  # fmt: skip
         queries.add_station(
             connection,
             site_id=site_id,
             password_hash=password_hash,
-            **{name: getattr(station, name) for name in names},
+            **_fields(station, STATION_FIELDS),
         )
         for evse in station.evses:
             queries.add_evse(
@@ -68,6 +68,10 @@ def _register_site(connection: Connection, site: Site, password_hash: str) -> No
                 max_power_w=evse.max_power_w,
                 standard=evse.standard,
             )
+
+
+def _fields(row: object, names: Sequence[str]) -> dict[str, object]:
+    return {name: getattr(row, name) for name in names}
 
 
 def specs(
