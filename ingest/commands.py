@@ -78,11 +78,9 @@ class Dispatcher:
         async with self.presence.pool.connection() as connection:
             rows = await queries.queued_stations(connection)
             await queries.lose_commands(connection)
-        mine = [row[0] for row in rows if row[0] in self.presence.peers]
-        if mine:
-            await self._claim(mine)
-        if len(rows) > len(mine):
+        if rows:
             await self._refuse_unreachable()
+            await self._claim([row[0] for row in rows if row[0] in self.presence.peers])
 
     async def _refuse_unreachable(self) -> None:
         async with self.presence.pool.connection() as connection:
