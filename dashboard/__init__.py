@@ -1,4 +1,4 @@
-"""What people see: the staff app, the public pages, the API. Reads the database, talks to nobody."""
+"""What people see: the staff app, public pages, the API. Reads the database, talks to nobody."""
 
 from typing import TYPE_CHECKING
 

@@ -1,6 +1,7 @@
 """Puts the web part together: accounts, public pages, API, live streams, staff app, health."""
 
 from pathlib import Path
+from typing import Any
 
 import dash
 from dash import Dash, dcc, html
@@ -28,10 +29,10 @@ INDEX = """<!DOCTYPE html>
 <body>{%%app_entry%%}<footer>{%%config%%}{%%scripts%%}{%%renderer%%}</footer></body></html>"""
 
 
-class StaffApp(Dash):  # type: ignore[misc]
+class StaffApp(Dash):
     """Dash whose index page knows the reader's language and theme."""
 
-    def interpolate_index(self, **parts: str) -> str:
+    def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]
         page = INDEX % {"language": language(), "theme": theme()}
         for name, text in parts.items():
             page = page.replace("{%" + name + "%}", text)
@@ -44,7 +45,9 @@ def build(settings: Settings, pool: ConnectionPool[Connection]) -> Flask:
     deps = Deps(settings, pool)
     registry = CollectorRegistry()
     hub = Hub(
-        lambda: connect(pool.conninfo, application_name="kilowatch hub"), settings.zone, registry
+        lambda: connect(str(pool.conninfo), application_name="kilowatch hub"),
+        settings.zone,
+        registry,
     )
     app.extensions["kilowatch"], app.extensions["kilowatch_hub"] = deps, hub
     auth.install(app, deps)
@@ -62,7 +65,7 @@ def staff_app(server: Flask) -> Dash:
     """The Dash app at /app/; `auth.guard` stands before every address below it."""
     staff = StaffApp(
         "dashboard",
-        server=server,
+        server=server,  # type: ignore[arg-type]
         url_base_pathname=PREFIX,
         assets_folder=str(ASSETS),
         assets_path_ignore=["public"],
@@ -72,19 +75,21 @@ def staff_app(server: Flask) -> Dash:
         serve_locally=True,
         suppress_callback_exceptions=True,
         include_pages_meta=False,
-        update_title=None,
+        update_title="",
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
     # a function: /_dash-layout would hand data of an import-time layout to anyone
     staff.layout = lambda: html.Div([dash.page_container, dcc.Store(id="live-tick")])
     for page in PAGES:
         _register(staff, page)
-    dash.register_page("not_found_404", path=f"{PREFIX}not-found", layout=missing.layout)
+    dash.register_page(  # type: ignore[no-untyped-call]
+        "not_found_404", path=f"{PREFIX}not-found", layout=missing.layout
+    )
     return staff
 
 
 def _register(staff: Dash, page: Page) -> None:
-    dash.register_page(
+    dash.register_page(  # type: ignore[no-untyped-call]
         page.key,
         path=page.path,
         path_template=page.path_template,

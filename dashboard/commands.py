@@ -188,6 +188,7 @@ def _proof(row: Row, states: Mapping[int, str]) -> Progress:
 def _as_asked(payload: Row, states: Mapping[int, str]) -> bool:
     kind = payload.get("type") or payload.get("operationalStatus")
     evse_id = evse_of(payload)
-    concerned = [states[evse_id]] if evse_id in states else list(states.values())
+    one = states.get(evse_id or 0)
+    concerned = [one] if one else list(states.values())
     closed = [state == "unavailable" for state in concerned]
     return all(closed) if kind == "Inoperative" else not any(closed)

@@ -43,7 +43,7 @@ def blueprint(deps: Deps, hub: Hub, registry: CollectorRegistry) -> Blueprint:
 
 def _problems(deps: Deps) -> list[str]:
     try:
-        waiting = pending(deps.pool.conninfo)
+        waiting = pending(str(deps.pool.conninfo))
     except (DatabaseError, psycopg.Error):
         return ["the database does not answer"]
     return [f"migration {name} is not applied" for name in waiting]

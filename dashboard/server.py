@@ -35,7 +35,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
     """gunicorn's gevent worker, but live streams end at once when it is told to stop."""
 
     def run(self) -> None:
-        self.stopping = Event()
+        self.stopping, self.connections = Event(), Pool(self.worker_connections)
         servers = [self._listen(listener) for listener in self.sockets]
         while self.alive:
             self.notify()
@@ -43,20 +43,16 @@ class Worker(GeventWorker):  # type: ignore[misc]
         for server in servers:
             server.close()
         _hub(self.wsgi).close()
-        with gevent.Timeout(GRACE_SECONDS, False):
-            for server in servers:
-                server.pool.join()
-        for server in servers:
-            server.pool.kill(timeout=0.2)
+        self.connections.join(timeout=GRACE_SECONDS)
+        self.connections.kill(timeout=0.2)
 
     def _listen(self, listener: socket.socket) -> StreamServer:
         listener.setblocking(True)
-        pool = Pool(self.worker_connections)
 
         def handle(client: socket.socket, address: object) -> None:
             self.handle(listener, client, address)
 
-        server = StreamServer(listener, handle=handle, spawn=pool)
+        server = StreamServer(listener, handle=handle, spawn=self.connections)
         if self.cfg.workers > 1:
             server.max_accept = 1
         server.start()

@@ -6,6 +6,7 @@ from functools import wraps
 
 from flask import Blueprint, Response, abort, request
 from flask_login import current_user
+from werkzeug.wrappers import Response as AnyResponse
 
 from dashboard.channel import Channel, encode, frame
 from dashboard.live import BEAT_SECONDS, Hub
@@ -21,12 +22,12 @@ def blueprint(hub: Hub) -> Blueprint:
 
     @routes.get("/live")
     @_staff_only
-    def live() -> Response:
+    def live() -> AnyResponse:
         return _stream(hub, hub.staff)
 
     @routes.get("/live/network")
     @_staff_only
-    def network() -> Response:
+    def network() -> AnyResponse:
         return _network(hub)
 
     @routes.get("/live/public")
@@ -38,11 +39,11 @@ def blueprint(hub: Hub) -> Blueprint:
     return routes
 
 
-def _staff_only(view: Callable[[], Response]) -> Callable[[], Response]:
+def _staff_only(view: Callable[[], AnyResponse]) -> Callable[[], AnyResponse]:
     """An event stream has no use for a redirect to the login page: 401."""
 
     @wraps(view)
-    def guarded() -> Response:
+    def guarded() -> AnyResponse:
         if not current_user.is_authenticated:
             abort(401)
         return view()
@@ -96,7 +97,7 @@ def _beat(hub: Hub) -> bytes:
     return frame("beat", encode({"at": time.time()}))
 
 
-def _network(hub: Hub) -> Response:
+def _network(hub: Hub) -> AnyResponse:
     """What changes seldom about all evses; the browser keeps it until its version changes."""
     hub.start()
     if not hub.ready.wait(5):

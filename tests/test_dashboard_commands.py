@@ -1,5 +1,7 @@
 """From button to OCPP, and from row to proof."""
 
+# ruff: noqa: E501 - tables of cases read better wide
+
 from datetime import UTC, datetime
 from typing import Any
 

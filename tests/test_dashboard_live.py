@@ -108,7 +108,7 @@ def test_a_viewer_that_fell_behind_the_ring_starts_over() -> None:
 
 
 def test_an_id_from_the_future_gives_a_snapshot() -> None:
-    channel = Channel("test", lambda: {})
+    channel = Channel("test", dict)
     channel.publish("evses", 1)
     viewer = channel.resume(f"{channel.epoch}-99")
     assert b"snapshot" in channel.read(viewer, 0)
@@ -122,9 +122,7 @@ def test_a_snapshot_is_serialised_once_for_all_who_want_it() -> None:
     assert len(calls) == 1
 
 
-def test_what_did_not_change_is_not_sent(
-    hub: Hub, connection: Connection, evse_key: int
-) -> None:
+def test_what_did_not_change_is_not_sent(hub: Hub, connection: Connection, evse_key: int) -> None:
     reader = follow(hub)
     reader.next("snapshot")
     connection.execute("SELECT pg_notify('evse', %s)", [str(evse_key)])
@@ -133,9 +131,7 @@ def test_what_did_not_change_is_not_sent(
     assert data["evses"]["state"] == ["faulted"]
 
 
-def test_a_star_means_look_at_everything(
-    hub: Hub, connection: Connection, evse_key: int
-) -> None:
+def test_a_star_means_look_at_everything(hub: Hub, connection: Connection, evse_key: int) -> None:
     reader = follow(hub)
     reader.next("snapshot")
     connection.execute("UPDATE station SET is_online = false")
@@ -159,9 +155,7 @@ def test_after_the_connection_was_killed_what_was_missed_arrives(
     assert reader.next("evses")[1]["evses"]["state"] == ["available"]
 
 
-def test_a_new_evse_brings_a_new_network_and_a_snapshot(
-    hub: Hub, connection: Connection
-) -> None:
+def test_a_new_evse_brings_a_new_network_and_a_snapshot(hub: Hub, connection: Connection) -> None:
     reader = follow(hub)
     _, before = reader.next("snapshot")
     key = add_evse(connection, None, "NEW-01", "K7-0002")

@@ -59,27 +59,26 @@ def add_reading(connection: Connection, evse_key: int, at: datetime, delta_wh: i
     )
 
 
-def press(client: FlaskClient, name: str, evse_id: int = 1, token: str = "TAG") -> Any:
+def press(client: FlaskClient, name: str, evse_id: int = 1) -> Any:
     """Press one of the command buttons as the page does."""
     names = ["start", "stop", "unlock", "restart", "out", "back"]
     return callback(
         client,
         "command-notice.children",
         [(f"command-{n}", "n_clicks", 1 if n == name else None) for n in names],
-        [("command-evse", "value", evse_id), ("command-token", "value", token),
+        [("command-evse", "value", evse_id), ("command-token", "value", "TAG"),
          ("station-id", "data", "ODH-01")],
     )  # fmt: skip
 
 
-def callback(
-    client: FlaskClient, first_output: str, inputs: list[Any], state: list[Any]
-) -> Any:
+def callback(client: FlaskClient, first_output: str, inputs: list[Any], state: list[Any]) -> Any:
     """Call the callback with these inputs; its dependencies tell its outputs."""
     known = client.get("/app/_dash-dependencies").json
     ids = [f"{i}.{p}" for i, p, _ in inputs]
     found = next(
         d for d in known
-        if [f"{i['id']}.{i['property']}" for i in d["inputs"]] == ids and first_output in d["output"]
+        if [f"{i['id']}.{i['property']}" for i in d["inputs"]] == ids
+        and first_output in d["output"]
     )  # fmt: skip
     outputs = [
         dict(zip(("id", "property"), part.rsplit(".", 1), strict=True))
@@ -198,9 +197,7 @@ def test_restart_asks_first_when_a_car_is_charging(
     assert commands(connection)[0][:2] == ("Reset", {"type": "Soft"})
 
 
-def test_a_manager_may_look_but_not_act(
-    app: Flask, connection: Connection, evse_key: int
-) -> None:
+def test_a_manager_may_look_but_not_act(app: Flask, connection: Connection, evse_key: int) -> None:
     add_user(connection, "bob@example.org", "manager")
     bob = signed_in(app, "bob@example.org")
     assert "Your role may look, not act" in page(bob, "/app/station/ODH-01")
@@ -235,6 +232,7 @@ def test_messages_are_filtered_and_heartbeats_hidden(
         " ('ODH-01', now(), 'out', '3', 'Reset', '[2]', NULL)"
     )
     with app.app_context():
+
         def actions(**wanted: Any) -> list[str]:
             rows = data.read_messages("ODH-01", data.MessageFilter(**wanted))
             return sorted(row["action"] for row in rows)

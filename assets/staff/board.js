@@ -60,7 +60,7 @@
 
   function legend(n) {
     const shown = { available: n("available") + n("silent") + n("derated"), charging: n("charging"), suspended: n("suspended") + n("finished") + n("preparing") + n("reserved"), faulted: n("faulted"), unavailable: n("unavailable"), unknown: n("unknown") };
-    document.querySelectorAll("#legend > *").forEach((item) => {
+    document.querySelectorAll("#legend .legend > *").forEach((item) => {
       const state = Object.keys(shown).find((name) => item.querySelector(".st-" + name));
       const word = item.querySelector(".mut"), count = item.querySelector("b");
       if (state === "suspended") word.textContent = kw.t("occupied_idle");

@@ -1,8 +1,11 @@
 """The staff pages: to add one, copy a neighbour and name it in PAGES."""
 
-from dashboard.pages import board, energy, station, stations
+from dashboard.pages.board import PAGE as BOARD
+from dashboard.pages.energy import PAGE as ENERGY
 from dashboard.pages.frame import NAVIGATION, Page
+from dashboard.pages.station import PAGE as STATION
+from dashboard.pages.stations import PAGE as STATIONS
 
-PAGES: tuple[Page, ...] = (board.PAGE, stations.PAGE, station.PAGE, energy.PAGE)
+PAGES: tuple[Page, ...] = (BOARD, STATIONS, STATION, ENERGY)
 
 __all__ = ["NAVIGATION", "PAGES", "Page"]

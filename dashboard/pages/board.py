@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dash_leaflet as dl
-from dash import get_app, html
+from dash import html
 
 from dashboard.components import (
     Child,
@@ -25,8 +25,9 @@ from dashboard.components import (
 )
 from dashboard.data import deps
 from dashboard.i18n import formatter, t
-from dashboard.pages.frame import Page, frame, search_box, spacer, title
+from dashboard.pages.frame import Page, frame, named, search_box, spacer, title
 
+BASEMAP = "/app/assets/nordic.geojson"
 BLANK = "\u2013"
 LEGEND = ("available", "charging", "suspended", "faulted", "unavailable", "unknown")
 SWEDEN = [[55.2, 10.9], [69.2, 24.2]]
@@ -80,15 +81,14 @@ def stations() -> Child:
 
 def map_() -> Child:
     """The clustered map; scripts draw the donuts, the basemap is ours unless tiles are set."""
-    counts = legend((state, BLANK) for state in LEGEND)
-    counts.id = "legend"
+    counts = html.Div(legend((state, BLANK) for state in LEGEND), id="legend")
     chart = dl.Map(
         [*basemap(), sites(), dl.ZoomControl(position="topright")],
         id="map", bounds=SWEDEN, zoomSnap=0.25, zoomDelta=1, minZoom=3, maxZoom=17,
         attributionControl=bool(deps().settings.tile_url), trackViewport=False, zoomControl=False,
         className="map",
     )  # fmt: skip
-    label = {"aria-label": t("Map of sites")}
+    label = named(t("Map of sites"))
     shown = html.Div([chart, html.P(id="map-note", className="map-note", hidden=True)],
                      className="map-frame", role="region", **label)  # fmt: skip
     return panel(t("Map"), shown, counts, id="map-panel")
@@ -100,7 +100,7 @@ def basemap() -> list[Child]:
     if tile_url:
         return [dl.TileLayer(url=tile_url)]
     land = dl.GeoJSON(
-        url=get_app().get_asset_url("nordic.geojson"),
+        url=BASEMAP,
         style={"variable": "kilowatch.map.land"}, interactive=False, id="land",
     )  # fmt: skip
     return [dl.Pane(land, name="land", style={"zIndex": 200})]

@@ -50,9 +50,9 @@ def title(text: str) -> Callable[..., str]:
     return lambda **_parts: f"{t(text) if has_request_context() else text} · Kilowatch"
 
 
-def frame(current: str, heading: Child, body: list[Child], controls: list[Child] | None = None) -> (
-    html.Div
-):
+def frame(
+    current: str, heading: Child, body: list[Child], controls: list[Child] | None = None
+) -> html.Div:
     """A whole page: navigation, top bar with the page's own controls, and the body."""
     nav = navigation(NAVIGATION, current_user.role, current, current_user.name, {})
     top = top_bar(heading, *(controls or []), path=here())
@@ -71,7 +71,8 @@ def words() -> html.Div:
     """The words that live updates write; a hidden element, as they must follow the language."""
     zone = _zone()
     held = {"language": language(), "zone": zone, "words": client_words()}
-    return html.Div(id="words", hidden=True, **{"data-words": json.dumps(held, sort_keys=True)})
+    attributes: dict[str, Any] = {"data-words": json.dumps(held, sort_keys=True)}
+    return html.Div(id="words", hidden=True, **attributes)
 
 
 def _zone() -> str:
@@ -96,6 +97,11 @@ def search_box() -> Child:
 
 def spacer() -> html.Span:
     return html.Span(className="sp")
+
+
+def named(label: str) -> dict[str, Any]:
+    """What a screen reader calls an element that shows no heading of its own."""
+    return {"aria-label": label}
 
 
 def may_command() -> bool:

@@ -101,4 +101,3 @@ PAGE = Page(
     "station", "/station", title(mark("Station")), layout,
     path_template="/station/<station_id>", register=register,
 )  # fmt: skip
-

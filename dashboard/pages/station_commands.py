@@ -11,7 +11,7 @@ from dashboard.auth import require_role
 from dashboard.commands import Call, CommandError
 from dashboard.components import Child, button, command_trail, empty_state, glyph
 from dashboard.i18n import formatter, mark, t, tn
-from dashboard.pages.frame import COMMANDING, command_button
+from dashboard.pages.frame import COMMANDING, command_button, named
 
 BUTTONS = {
     "start": (mark("Start"), "play"),
@@ -50,10 +50,10 @@ def layout(found: data.Station) -> Child:
     )  # fmt: skip
     station_id = found.row["station_id"]
     trails = html.Div(trail(station_id, found.states), id="command-trail")
-    notice = html.Div(id="command-notice", **{"aria-live": "polite"})
+    notice = html.Div(id="command-notice", role="status")
     parts = [row, notice, trails, expert(found), dcc.Store(id="command-pending"),
              dcc.Store(id="command-tick")]  # fmt: skip
-    return html.Section(parts, className="panel commands", **{"aria-label": t("Commands")})
+    return html.Section(parts, className="panel commands", **named(t("Commands")))
 
 
 def _targets(found: data.Station) -> Child:
@@ -250,7 +250,7 @@ def register(staff: Dash) -> None:
             return no_update, no_update, no_update
         return send(pending[0], found, pending[1], "")
 
-    staff.clientside_callback(
+    staff.clientside_callback(  # type: ignore[no-untyped-call]
         "(clicks) => clicks ? [null, null] : [window.dash_clientside.no_update,"
         " window.dash_clientside.no_update]",
         Output("command-notice", "children", allow_duplicate=True),

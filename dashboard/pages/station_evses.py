@@ -9,9 +9,11 @@ from dashboard import data
 from dashboard.components import Child, empty_state, facts, glyph
 from dashboard.figures import CONFIG, Curve, session_curve
 from dashboard.i18n import formatter, t, theme
+from dashboard.pages.frame import named
 from dashboard.states import staff_words
 
 DAYS = 14
+CHART: Any = CONFIG
 PLUGS = {
     "IEC_62196_T2": "Type 2",
     "IEC_62196_T2_COMBO": "CCS2",
@@ -57,7 +59,7 @@ def card(evse: data.Row, now: datetime, days: list[tuple[datetime, int]]) -> Chi
     inside = _session(evse, now) if evse["session_id"] else _idle(evse, now, days)
     classes = "panel evse busy" if evse["session_id"] else "panel evse"
     return html.Section([head, html.Div([line, *inside], className="pb evse-body")],
-                        className=classes, **{"data-evse": str(evse["evse_id"])})  # fmt: skip
+                        className=classes, id=f"evse-{key}")  # fmt: skip
 
 
 def _idle(evse: data.Row, now: datetime, days: list[tuple[datetime, int]]) -> list[Child]:
@@ -76,12 +78,16 @@ def _idle(evse: data.Row, now: datetime, days: list[tuple[datetime, int]]) -> li
 def day_bars(days: list[tuple[datetime, int]]) -> Child:
     """kWh per day as bars without an axis: is this a busy evse, and did it go quiet?"""
     form, most = formatter(), max(energy_wh for _, energy_wh in days) or 1
-    bars = [html.I(style={"height": f"{100 * energy_wh / most:.0f}%"},
-                   title=f"{form.date(at)}: {form.kwh(energy_wh)}") for at, energy_wh in days]  # fmt: skip
+    bars = [
+        html.I(
+            style={"height": f"{100 * wh / most:.0f}%"}, title=f"{form.date(at)}: {form.kwh(wh)}"
+        )
+        for at, wh in days
+    ]
     foot = html.Div([html.Span(t("kWh per day, {n} days", n=len(days))),
                      html.Span(t("most {energy}", energy=form.kwh(most)))],
                     className="days-foot")  # fmt: skip
-    label = {"aria-label": t("kWh per day, {n} days", n=len(days))}
+    label = named(t("kWh per day, {n} days", n=len(days)))
     return html.Div([html.Div(bars, className="days", role="img", **label), foot])
 
 
@@ -121,7 +127,7 @@ def curve(evse: data.Row) -> Child:
     figure = session_curve(points, formatter(), theme(), labels, evse["max_power_w"])
     figure.update_layout(height=250)
     more: dict[str, Any] = {"data-session": str(evse["session_id"])}
-    graph = dcc.Graph(id=f"curve-{evse['evse_key']}", figure=figure, config=CONFIG,
+    graph = dcc.Graph(id=f"curve-{evse['evse_key']}", figure=figure, config=CHART,
                       style={"height": 250})  # fmt: skip
     return html.Div(graph, className="curve", **more)
 

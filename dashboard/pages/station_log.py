@@ -8,6 +8,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from dashboard import data
 from dashboard.components import Child, Column, button, empty_state, panel, table
 from dashboard.i18n import formatter, t
+from dashboard.pages.frame import named
 
 DIRECTIONS = ("", "in", "out")
 FLAGS = ("errors", "heartbeats")
@@ -74,7 +75,7 @@ def _row(row: data.Row) -> list[Child]:
     clock = f"{form.time(at, seconds=True)}.{at.microsecond // 1000:03}"
     return [
         html.Span(clock, className="mono small", title=form.stamp(at)),
-        html.Span(arrow, title=label, role="img", **{"aria-label": label}),
+        html.Span(arrow, title=label, role="img", **named(label)),
         _frame(row),
         html.Span(row["error_code"] or took, className="down" if row["error_code"] else "faint"),
     ]

@@ -9,6 +9,7 @@ from dash import html
 from dashboard import data
 from dashboard.components import Child, Column, empty_state, glyph, panel, table
 from dashboard.i18n import formatter, mark, t, tn
+from dashboard.pages.frame import named
 from dashboard.states import state_word
 
 DAY = timedelta(hours=24)
@@ -46,15 +47,17 @@ def timeline(found: data.Station, now: datetime) -> Child:
 
 def _line(evse: data.Row, rows: Sequence[data.Row], since: datetime, now: datetime) -> Child:
     blocks = [_block(*stretch, now) for stretch in stretches(evse, rows, since, now)]
-    label = {"aria-label": t("States of evse {n}", n=evse["evse_id"])}
+    label = named(t("States of evse {n}", n=evse["evse_id"]))
     name = html.Span(t("Evse {n}", n=evse["evse_id"]))
-    return html.Div([name, html.Div(blocks, className="lane", role="img", **label)], className="row")
+    return html.Div(
+        [name, html.Div(blocks, className="lane", role="img", **label)], className="row"
+    )
 
 
 def stretches(
     evse: data.Row, rows: Sequence[data.Row], since: datetime, now: datetime
 ) -> list[tuple[str, float, float]]:
-    """(state, begin, end) in hours since `since`. Before the first word and without contact: unknown."""
+    """(state, begin, end) in hours since `since`; unknown before any word and out of contact."""
     marks = [(max(row["status_at"], since), state_of(row)) for row in rows]
     if evse["is_online"] and evse["state_since"]:
         marks.append((max(evse["state_since"], since), evse["state"]))
@@ -132,8 +135,8 @@ def _result(row: data.Row) -> str:
     energy = formatter().kwh(row["energy_wh"])
     if row["ended_at"] is None:
         return t("Charging, {energy} so far", energy=energy)
-    words = [energy, t(STOPS[row["stop_reason"]]) if row["stop_reason"] in STOPS else
-             row["stop_reason"] or ""]  # fmt: skip
+    reason = row["stop_reason"] or ""
+    words = [energy, t(STOPS[reason]) if reason in STOPS else reason]
     if row["flags"]:
         words.append(t("flagged: {flags}", flags=", ".join(row["flags"])))
     return ", ".join(word for word in words if word)
@@ -143,6 +146,7 @@ STOPS = {
     "Local": mark("ended at the station"), "Remote": mark("ended remotely"),
     "EVDisconnected": mark("cable pulled out"), "EmergencyStop": mark("emergency stop"),
     "HardReset": mark("restart"), "SoftReset": mark("restart"), "Reboot": mark("restart"),
-    "PowerLoss": mark("power lost"), "DeAuthorized": mark("not authorised"), "Other": mark("other reason"),
+    "PowerLoss": mark("power lost"), "DeAuthorized": mark("not authorised"),
+    "Other": mark("other reason"),
     "UnlockCommand": mark("unlocked remotely"), "StoppedByEV": mark("ended by the car"),
 }  # fmt: skip

@@ -8,6 +8,7 @@ from dash import html
 from dashboard.components import Child, glyph
 from dashboard.data import Row, Station
 from dashboard.i18n import formatter, t, tn
+from dashboard.pages.frame import named
 from dashboard.states import STATES, staff_words
 
 HARMFUL = ("faulted", "unknown", "unavailable")
@@ -30,7 +31,7 @@ def verdict(found: Station, now: datetime) -> Child:
             className="verdict-action",
         )
     )  # fmt: skip
-    label = {"aria-label": t("Verdict")}
+    label = named(t("Verdict"))
     return html.Section(parts, className=f"panel verdict{kind}", **label)
 
 
@@ -77,8 +78,14 @@ def evidence(found: Station, now: datetime) -> str:
     success = found.last_success
     if success:
         at = success["ended_at"] or success["started_at"]
-        parts.append(t("Last success: evse {n}, {time}, {energy}.", n=success["evse_id"],
-                       time=form.since(at, now), energy=form.kwh(success["energy_wh"])))  # fmt: skip
+        time, energy = form.since(at, now), form.kwh(success["energy_wh"])
+        words = t(
+            "Last success: evse {n}, {time}, {energy}.",
+            n=success["evse_id"],
+            time=time,
+            energy=energy,
+        )
+        parts.append(words)
     else:
         parts.append(t("No session has delivered energy here yet."))
     cause = found.row["offline_cause"]

@@ -68,7 +68,8 @@ def change(connection: Connection, keys: list[int]) -> None:
     chosen = random.sample(keys, EVSES_A_CHANGE)
     with connection.transaction():
         connection.execute(
-            "UPDATE connector SET status = (ARRAY['Available', 'Faulted'])[1 + (random() > 0.8)::int],"
+            "UPDATE connector SET"
+            " status = (ARRAY['Available', 'Faulted'])[1 + (random() > 0.8)::int],"
             " charging_state = NULL, status_at = clock_timestamp() WHERE evse_key = ANY(%s)",
             [chosen],
         )

@@ -123,7 +123,7 @@ def _next_session(connection: Connection) -> int:
     return int(row[0])
 
 
-def _readings(
+def _readings(  # noqa: PLR0917 - one line of one table
     connection: Connection, key: int, station_id: str, evse_id: int, session_id: int,
     start: datetime, minutes: int, energy: int,
 ) -> None:  # fmt: skip

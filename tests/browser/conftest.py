@@ -63,5 +63,3 @@ def open_page(browser: Browser, web: Web) -> Iterator[Any]:
     for context in contexts:
         context.close()
     assert errors == []
-
-

@@ -132,9 +132,7 @@ def test_the_board_speaks_swedish(open_page: Any, evse_key: int) -> None:
     expect(page.locator("#charging-detail")).to_contain_text("0\u00a0%")
 
 
-def test_markup_in_a_name_is_shown_as_text(
-    open_page: Any, connection: Connection
-) -> None:
+def test_markup_in_a_name_is_shown_as_text(open_page: Any, connection: Connection) -> None:
     site_id = add_site(connection, "<img src=x onerror=window.hit=1>", "", (60.0, 15.0))
     add_evse(connection, site_id, "<b>X</b>", "K7-0003", status="Faulted")
     page = open_page("/app/")
