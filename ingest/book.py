@@ -2,6 +2,7 @@
 it, the writer stores it. No I/O here."""
 
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,7 +21,7 @@ class Evse(NamedTuple):
 
 
 class Station(msgspec.Struct):
-    """A station as its messages need it; `evses` has evse 0, its own main meter, as -station_key."""
+    """A station as its messages need it; `evses` has evse 0, its main meter, as -station_key."""
 
     station_id: str
     station_key: int
@@ -112,6 +113,14 @@ class Session(msgspec.Struct):
         self.flag(*reading.flags)
 
 
+# What a reading moves on in its session; everything else of it changes seldom.
+LIVE = (
+    "energy_wh", "register_wh", "register_at", "power_w", "soc_pct", "last_reading_at", "state_at",
+    "seq_no",
+)  # fmt: skip
+steady = attrgetter(*(name for name in Session.__struct_fields__ if name not in LIVE))
+
+
 def _point(at: datetime | None, register_wh: int | None) -> Point | None:
     return None if at is None or register_wh is None else Point(at, register_wh)
 
@@ -149,6 +158,7 @@ class Book(msgspec.Struct):
     """Everything a batch has loaded and everything it will write."""
 
     sessions: dict[tuple[str, str], Session] = {}
+    loaded: dict[int, tuple[Any, ...]] = {}  # their steady part, as stored
     starts: dict[tuple[str, int], Session] = {}
     open_on: dict[int, list[Session]] = {}
     tokens: dict[str, Token] = {}
@@ -168,6 +178,8 @@ class Book(msgspec.Struct):
 
     def add(self, session: Session) -> None:
         self.sessions[session.station_id, session.transaction_id] = session
+        if session.version is not None:
+            self.loaded.setdefault(session.session_id, steady(session))
         if session.start_hash is not None:
             self.starts[session.station_id, session.start_hash] = session
         opened = self.open_on.setdefault(session.evse_key, [])

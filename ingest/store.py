@@ -6,7 +6,8 @@ from typing import Any
 
 from psycopg import sql as composed
 
-from ingest.book import METER_COLUMNS, Book, Evse, Session, Station, Token, fact_row
+from ingest.book import LIVE, METER_COLUMNS, Book, Evse, Session, Station, Token, fact_row, steady
+from ingest.columns import array, arrays
 from ingest.events import Authorization, Event, Status, Transaction
 from ingest.metering import Fact, Point, difference, quarter, recompute
 from ingest.translate import encode_extra
@@ -19,8 +20,12 @@ COPY_FROM = 24  # rows; fewer go quicker as one statement than as a COPY of four
 NOTICE_BYTES = 7000
 SESSION_FIELDS = Session.__struct_fields__
 UNCHANGING = {"operator_id", "site_id", "station_id", "transaction_id", "start_hash"}
+INSERTED = [name for name in SESSION_FIELDS if name != "version"]
+SWAPPED = [name for name in SESSION_FIELDS if name not in UNCHANGING]
+MOVED = ["session_id", *LIVE, "version"]
 METER_NAMES = tuple(METER_COLUMNS)
 FLAGS, EXTRA = METER_NAMES.index("flags"), METER_NAMES.index("extra")
+MEASURED, RECEIVED = METER_NAMES.index("measured_at"), METER_NAMES.index("received_at")
 COPY = composed.SQL("COPY meter_value ({}) FROM STDIN (FORMAT BINARY)").format(
     composed.SQL(", ").join(map(composed.Identifier, METER_NAMES))
 )
@@ -71,14 +76,14 @@ async def _load_sessions(
     wanted: tuple[set[tuple[str, str]], set[tuple[str, int]], set[int]],
     cache: dict[tuple[str, str], Session],
 ) -> None:
-    transactions, starts, evse_keys = (sorted(keys) for keys in wanted)
+    transactions, starts, evse_keys = list(wanted[0]), list(wanted[1]), sorted(wanted[2])
     rows = await queries.load_sessions(
         connection,
         station_ids=[key[0] for key in transactions],
         transaction_ids=[key[1] for key in transactions],
         start_stations=[key[0] for key in starts],
-        start_hashes=[key[1] for key in starts],
-        evse_keys=list(evse_keys),
+        start_hashes=array([key[1] for key in starts]),
+        evse_keys=array(evse_keys),
     )
     for row in rows:
         session = Session(*row)
@@ -114,13 +119,13 @@ async def store(connection: AsyncConnection, book: Book, *, careful: bool) -> No
     if fresh and not book.late:
         await _insert_sessions(connection, fresh)
     if known and not book.late:
-        await _swap_sessions(connection, known)
+        await _swap_sessions(connection, book, known)
     await _store_readings(connection, book, careful=careful)
     if book.late:
         for session_id in sorted(book.late):
             await _recount(connection, book, book.dirty[session_id])
         await _insert_sessions(connection, fresh)
-        await _swap_sessions(connection, known)
+        await _swap_sessions(connection, book, known)
     await _store_statuses(connection, book)
     await _store_others(connection, book)
 
@@ -140,23 +145,29 @@ async def _lock(connection: AsyncConnection, book: Book) -> None:
 async def _insert_sessions(connection: AsyncConnection, sessions: list[Session]) -> None:
     if not sessions:
         return
-    names = [name for name in SESSION_FIELDS if name != "version"]
-    if await queries.insert_sessions(connection, **_columns(sessions, names)) != len(sessions):
+    count = await queries.insert_sessions(connection, **_columns(sessions, INSERTED))
+    if count != len(sessions):
         raise ConflictError
 
 
-async def _swap_sessions(connection: AsyncConnection, sessions: list[Session]) -> None:
-    if not sessions:
-        return
-    names = [name for name in SESSION_FIELDS if name not in UNCHANGING]
-    if await queries.swap_sessions(connection, **_columns(sessions, names)) != len(sessions):
+async def _swap_sessions(connection: AsyncConnection, book: Book, sessions: list[Session]) -> None:
+    """Most sessions of a busy batch only move on: their statement has a third of the columns."""
+    moved = [s for s in sessions if steady(s) == book.loaded.get(s.session_id)]
+    changed = [s for s in sessions if steady(s) != book.loaded.get(s.session_id)]
+    count = 0
+    if moved:
+        columns = {name: array([getattr(s, name) for s in moved]) for name in MOVED}
+        count += await queries.move_sessions(connection, **columns)
+    if changed:
+        count += await queries.swap_sessions(connection, **_columns(changed, SWAPPED))
+    if count != len(sessions):
         raise ConflictError
 
 
-def _columns(sessions: list[Session], names: list[str]) -> dict[str, list[Any]]:
+def _columns(sessions: list[Session], names: list[str]) -> dict[str, Any]:
     columns = {name: [getattr(s, name) for s in sessions] for name in names}
     columns["flags"] = [" ".join(flags) for flags in columns["flags"]]
-    return columns
+    return arrays(columns)
 
 
 async def _store_readings(connection: AsyncConnection, book: Book, *, careful: bool) -> None:
@@ -187,7 +198,8 @@ async def _insert_readings(connection: AsyncConnection, rows: list[tuple[Any, ..
     columns = [list(column) for column in zip(*rows, strict=True)]
     columns[FLAGS] = [" ".join(flags) if flags else None for flags in columns[FLAGS]]
     columns[EXTRA] = [encode_extra(x).decode() if x else None for x in columns[EXTRA]]
-    await queries.insert_meter_values(connection, **dict(zip(METER_NAMES, columns, strict=True)))
+    named = arrays(dict(zip(METER_NAMES, columns, strict=True)))
+    await queries.insert_meter_values(connection, **named)
 
 
 async def _recount(connection: AsyncConnection, book: Book, session: Session) -> None:
@@ -225,7 +237,7 @@ async def _recount(connection: AsyncConnection, book: Book, session: Session) ->
 async def _store_statuses(connection: AsyncConnection, book: Book) -> None:
     if not book.statuses:
         return
-    await queries.insert_statuses(connection, **_status_columns(book))
+    await queries.insert_statuses(connection, **arrays(_status_columns(book)))
     newest: dict[tuple[str, int, int], tuple[Station, Evse, Status]] = {}
     for station, evse, status, _ in book.statuses:
         key = (station.station_id, evse.evse_key, status.connector_id)
@@ -236,9 +248,9 @@ async def _store_statuses(connection: AsyncConnection, book: Book) -> None:
     if connectors:
         await queries.set_connectors(
             connection,
-            evse_key=[evse.evse_key for _, evse, _ in connectors],
+            evse_key=array([evse.evse_key for _, evse, _ in connectors]),
             **_fields([s for _, _, s in connectors], ["connector_id", "status", "charging_state"]),
-            status_at=[s.at for _, _, s in connectors],
+            status_at=array([s.at for _, _, s in connectors]),
             **_fields([s for _, _, s in connectors], ["error_code", "info"]),
         )
     if stations:
@@ -282,9 +294,7 @@ async def _store_others(connection: AsyncConnection, book: Book) -> None:
         await queries.set_boots(connection, **_by_column(BOOT_COLUMNS, book.boots.values()))
     if book.logs:
         await insert_logs(connection, book.logs)
-    for row in (*book.fast_rows, *book.rows):
-        if row[3] < quarter(row[4]):  # it may lie behind an aggregate's watermark
-            _note_refresh(book, row[3], row[3])
+    _note_late_rows(book)
     if book.refresh:
         await queries.request_refresh(connection, from_at=book.refresh[0], to_at=book.refresh[1])
     if book.live:
@@ -296,8 +306,20 @@ async def insert_logs(connection: AsyncConnection, rows: Iterable[tuple[Any, ...
     await queries.insert_message_log(connection, **_by_column(LOG_COLUMNS, rows))
 
 
-def _by_column(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Any]]:
-    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+def _by_column(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
+    return arrays(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+
+
+def _note_late_rows(book: Book) -> None:
+    """Rows of a quarter that was over when they came may lie behind an aggregate's watermark."""
+    rows = [*book.fast_rows, *book.rows]
+    if not rows:
+        return
+    newest = quarter(max(row[RECEIVED] for row in rows))
+    for row in rows:
+        at = row[MEASURED]
+        if at < newest and at < quarter(row[RECEIVED]):
+            _note_refresh(book, at, at)
 
 
 def _note_refresh(book: Book, from_at: datetime, to_at: datetime) -> None:
@@ -320,5 +342,3 @@ def forget(book: Book, cache: dict[tuple[str, str], Session]) -> None:
     """After a failure: only the database knows."""
     for key in book.sessions:
         cache.pop(key, None)
-
-

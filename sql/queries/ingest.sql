@@ -160,6 +160,20 @@ FROM unnest(:session_id::bigint[], :operator_id::integer[], :site_id::integer[],
     remote_start_id, seq_no, start_hash)
 ON CONFLICT DO NOTHING;
 
+-- name: move_sessions!
+-- Compare and set where nothing but the live columns has changed.
+UPDATE session s SET energy_wh = n.energy_wh, register_wh = n.register_wh,
+    register_at = n.register_at, power_w = n.power_w, soc_pct = n.soc_pct,
+    last_reading_at = n.last_reading_at, state_at = n.state_at, seq_no = n.seq_no,
+    version = s.version + 1
+FROM unnest(:session_id::bigint[], :energy_wh::bigint[], :register_wh::bigint[],
+    :register_at::timestamptz[], :power_w::real[], :soc_pct::real[],
+    :last_reading_at::timestamptz[], :state_at::timestamptz[], :seq_no::bigint[],
+    :version::integer[])
+    AS n(session_id, energy_wh, register_wh, register_at, power_w, soc_pct, last_reading_at,
+    state_at, seq_no, version)
+WHERE s.session_id = n.session_id AND s.version = n.version;
+
 -- name: swap_sessions!
 -- Compare and set: only rows that are still as this worker last saw them.
 UPDATE session s SET evse_id = n.evse_id, evse_key = n.evse_key, connector_id = n.connector_id,
