@@ -120,7 +120,15 @@ def run() -> None:
 
 
 @cli.command()
-def demo() -> None:
+@click.option(
+    "--days", type=click.IntRange(1, 3650), default=365, show_default=True,
+    help="How much history to write at the first start.",
+)  # fmt: skip
+@click.option(
+    "--panel-port", type=click.IntRange(1, 65535), default=8060, show_default=True,
+    help="Page with the buttons cut site, refuse start, freeze meter.",
+)  # fmt: skip
+def demo(days: int, panel_port: int) -> None:
     """Show everything: a simulated network with a year of history, live. Ctrl-C ends it."""
     from sql.processes import family
 
@@ -129,27 +137,28 @@ def demo() -> None:
         click.echo("Starting the embedded database ...")
     key = secret_key(given)
     with migrated(given) as connection:
-        stations, own_password = _demo_data(given, connection, key)
+        stations, own_password = _demo_data(given, connection, key, days)
         passwords = _demo_users(connection, key)
     with family(given) as children:
         logs = given.data_dir / "demo.log"
-        for command in (["ingest"], ["web"], ["jobs"], ["simulate", "--stations", str(stations)]):
+        fleet = ["simulate", "--stations", str(stations), "--panel-port", str(panel_port)]
+        for command in (["ingest"], ["web"], ["jobs"], fleet):
             children.start(*command, log=logs)
         if problem := children.wait_until_ready(f"http://{_web(given)}/readyz"):
             fail(f"{problem} has ended; its last words are in {logs}")
-        _introduce(given, passwords, own_password)
+        _introduce(given, passwords, own_password, panel_port)
         if problem := children.wait():
             fail(f"{problem} has ended; its last words are in {logs}")
 
 
-def _demo_data(given: Settings, connection: "Connection", key: str) -> tuple[int, str]:
-    from ingest.simulator.demo import count_evses, fill_year, has_history, prepare
+def _demo_data(given: Settings, connection: "Connection", key: str, days: int) -> tuple[int, str]:
+    from ingest.simulator.demo import count_evses, fill_history, has_history, prepare
 
     sites, own_password = prepare(connection, key)
     if not has_history(connection):
-        label = "Writing a year of history"
+        label = f"Writing {days} days of history"
         with click.progressbar(length=count_evses(sites), label=label) as bar:
-            sessions, seconds = fill_year(connection, dsn_of(given), sites, bar.update)
+            sessions, seconds = fill_history(connection, dsn_of(given), sites, days, bar.update)
         click.echo(f"{sessions:,} sessions in {seconds:.0f} s")
     return sum(len(site.stations) for site in sites), own_password
 
@@ -165,13 +174,15 @@ def _web(given: Settings) -> str:
     return f"{given.web_host}:{given.web_port}"
 
 
-def _introduce(given: Settings, passwords: dict[str, str], own_password: str) -> None:
+def _introduce(
+    given: Settings, passwords: dict[str, str], own_password: str, panel_port: int
+) -> None:
     from ingest.simulator.demo import OWN_STATION, OWN_TOKEN
 
     logins = "\n".join(f"    {email:<24}{password}" for email, password in passwords.items())
     ocpp = f"ws://{given.ocpp_host}:{given.ocpp_port}/ocpp/{OWN_STATION}"
     click.echo(DEMO_READY.format(web=_web(given), logins=logins, ocpp=ocpp, station=OWN_STATION,
-                                 password=own_password, token=OWN_TOKEN))  # fmt: skip
+                                 password=own_password, token=OWN_TOKEN, panel=panel_port))  # fmt: skip
 
 
 DEMO_READY = """
@@ -180,7 +191,7 @@ Kilowatch is ready.
   Control room        http://{web}/app/
 {logins}
   Public page         http://{web}/
-  Cut a site, refuse starts, freeze meters   http://127.0.0.1:8060/
+  Cut a site, refuse starts, freeze meters   http://127.0.0.1:{panel}/
 
   Connect your own station (OCPP 1.6 or 2.0.1, Basic authentication):
     address           {ocpp}

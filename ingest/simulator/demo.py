@@ -37,15 +37,16 @@ def has_history(connection: Connection) -> bool:
     return bool(queries.has_history(connection))
 
 
-def fill_year(
+def fill_history(
     connection: Connection,
     dsn: str,
     sites: Sequence[Site],
+    days: int,
     progress: Callable[[int], object],
 ) -> tuple[int, float]:
-    """A year of sessions for every evse. Returns how many, and the seconds it took."""
+    """The last days' sessions of every evse. Returns how many, and the seconds it took."""
     started = time.monotonic()
-    sessions = write_history(dsn, sites, processes=2, progress=progress)
+    sessions = write_history(dsn, sites, days=days, processes=2, progress=progress)
     connection.execute("ANALYZE")
     connection.execute("CALL process_refresh_requests()")
     return sessions, time.monotonic() - started

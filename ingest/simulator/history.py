@@ -24,7 +24,6 @@ from sql.queries import load_async_queries
 
 queries = load_async_queries("ingest")
 
-DAYS = 365
 STATUS_DAYS = 3
 BATCH_ROWS = 4000
 SHARE = 4  # evses a task takes at a time: small enough for a smooth progress bar
@@ -34,9 +33,14 @@ Share = list[tuple[str, str, Evse]]  # station_id, time zone, evse
 
 
 def write_history(
-    dsn: str, sites: Sequence[Site], *, processes: int, progress: Callable[[int], object]
+    dsn: str,
+    sites: Sequence[Site],
+    *,
+    days: int,
+    processes: int,
+    progress: Callable[[int], object],
 ) -> int:
-    """Write the year up to now; `progress` hears of evses done. Returns the sessions written."""
+    """Write the days up to now; `progress` hears of evses done. Returns the sessions written."""
     evses: Share = [
         (station.station_id, site.time_zone, evse)
         for site in sites
@@ -47,18 +51,18 @@ def write_history(
     context = multiprocessing.get_context("spawn")
     written = 0
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        futures = {pool.submit(_write, dsn, share): len(share) for share in shares}
+        futures = {pool.submit(_write, dsn, share, days): len(share) for share in shares}
         for future in as_completed(futures):
             written += future.result()
             progress(futures[future])
     return written
 
 
-def _write(dsn: str, share: Share) -> int:
-    return asyncio.run(_write_share(dsn, share))
+def _write(dsn: str, share: Share, days: int) -> int:
+    return asyncio.run(_write_share(dsn, share, days))
 
 
-async def _write_share(dsn: str, share: Share) -> int:
+async def _write_share(dsn: str, share: Share, days: int) -> int:
     connection = await async_connect(dsn, application_name="kilowatch history")
     async with connection:
         await connection.execute("SET synchronous_commit = off")  # made again if it is lost
@@ -66,17 +70,22 @@ async def _write_share(dsn: str, share: Share) -> int:
         stations = {row[0]: Station(*row[:7], evses_of(row)) for row in rows}
         written = 0
         for station_id, zone, evse in share:
-            written += await _write_evse(connection, stations[station_id], evse, ZoneInfo(zone))
+            past = _past(_rng(station_id, evse), evse, ZoneInfo(zone), days)
+            written += await _write_evse(connection, stations[station_id], past)
     return written
 
 
+def _rng(station_id: str, evse: Evse) -> Random:
+    return Random(f"history {station_id} {evse.evse_id}")
+
+
 async def _write_evse(
-    connection: AsyncConnection, station: Station, evse: Evse, zone: ZoneInfo
+    connection: AsyncConnection, station: Station, past: Iterator[PlannedSession]
 ) -> int:
-    rng = Random(f"history {station.station_id} {evse.evse_id}")
+    rng = Random(f"drivers {station.station_id}")
     drivers = id_tokens()
     book, written = await _book(connection, drivers), 0
-    for planned in _past(rng, evse, zone):
+    for planned in past:
         _play(book, station, planned, rng.choice(drivers))
         written += 1
         if len(book.fast_rows) >= BATCH_ROWS or not book.session_ids:
@@ -86,10 +95,10 @@ async def _write_evse(
     return written
 
 
-def _past(rng: Random, evse: Evse, zone: ZoneInfo) -> Iterator[PlannedSession]:
-    """A year's sessions that are over by now."""
+def _past(rng: Random, evse: Evse, zone: ZoneInfo, days: int) -> Iterator[PlannedSession]:
+    """The days' sessions that are over by now."""
     end = datetime.now(UTC) - timedelta(minutes=2)
-    first = (end - timedelta(days=DAYS)).astimezone(zone).date()
+    first = (end - timedelta(days=days)).astimezone(zone).date()
     interval_s = DC_SECONDS if evse.is_dc else AC_SECONDS
     register_wh = rng.randrange(50_000, 900_000)
     for planned in plan_days(

@@ -45,7 +45,7 @@ WHERE t.note = 'simulated' GROUP BY e.evse_key;
 
 -- name: has_history()$
 -- Whether the past has been written.
-SELECT EXISTS (SELECT FROM session WHERE started_at < now() - interval '30 days');
+SELECT EXISTS (SELECT FROM session WHERE started_at < now() - interval '12 hours');
 
 -- name: has_station(station_id)$
 -- Whether the station is registered.
