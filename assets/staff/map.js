@@ -51,6 +51,9 @@ window.kilowatch = window.kilowatch || {};
     return Object.keys(towns).reduce((a, b) => (towns[b] > towns[a] ? b : a));
   }
 
+  // areas stay comparable; in a large network all donuts are smaller, so that they leave each other room
+  const scale = () => Math.min(1.15, 22 / Math.sqrt(Math.max(1, store().rows.size) / 5));
+
   function paint(marker) {
     const sites = marker.kwSites.map((i) => store().sites[i]).filter(Boolean);
     if (!sites.length) return;
@@ -59,19 +62,18 @@ window.kilowatch = window.kilowatch || {};
     const element = marker.getElement && marker.getElement();
     if (marker.kwSign === sign && element && element.firstChild) return;
     marker.kwSign = sign;
-    const radius = Math.min(10 + 1.15 * Math.sqrt(n), 46), size = 2 * radius + 10, name = label(sites);
+    const radius = 10 + scale() * Math.sqrt(n), size = 2 * radius + 10, name = label(sites);
     const html = donut(counts, radius, kw.number(n), warn);
     const words = kw.t("cluster", { name, n: kw.number(n), faulted: kw.number(counts.faulted || 0), unknown: kw.number(counts.unknown || 0) });
     if (!element) {
       const side = `<span class="map-label${warn ? " warn" : ""}" style="left:${size - 1}px"></span>`;
       marker.setIcon(window.L.divIcon({ html: html + side, className: "donut", iconSize: [size, size] }));
-      marker.on("add", () => dress(marker, name, words));
+      marker.on("add", () => (dress(marker, name, words), tidy()));
     } else {
       element.querySelector("svg").outerHTML = html;
       element.querySelector(".map-label")?.classList.toggle("warn", Boolean(warn));
     }
     dress(marker, name, words);
-    tidy();
   }
 
   function dress(marker, name, words) {
@@ -82,7 +84,6 @@ window.kilowatch = window.kilowatch || {};
     element.setAttribute("role", "button");
     const place = element.querySelector(".map-label");
     if (place && place.textContent !== name) place.textContent = name;
-    tidy();
   }
 
   function mark(latlng, sites) {
@@ -153,8 +154,8 @@ window.kilowatch = window.kilowatch || {};
 
   document.addEventListener("DOMContentLoaded", () => {
     kw.on("network", place);
-    kw.on("all", () => repaint(null));
-    kw.on("incidents", () => repaint(null));
+    kw.on("all", () => (repaint(null), tidy()));
+    kw.on("incidents", () => (repaint(null), tidy()));
     kw.on("evses", (news) => {
       if (news.moved.length) repaint(new Set(news.moved.map((row) => store().evses.get(row.evse_key)?.station.site.index)));
     });
