@@ -214,7 +214,7 @@ def fact_row(
 ) -> tuple[Any, ...]:
     """Energy without a reading of its own: the part of a delta that belongs to an earlier quarter
     ('split'), or what a recomputation changed ('adjustment')."""
-    key = stable_hash(f"{session.owner} {source} {fact.at.isoformat()} {received_at.isoformat()}")
+    key = stable_hash(session.owner, source, fact.at, received_at)
     return (
         session.evse_key, session.station_id, session.evse_id, fact.at, received_at,
         session.session_id, None, source, revision, key, None, fact.energy_wh,

@@ -3,11 +3,13 @@
 Spelling of measurands, contexts and statuses: OCPP 1.6 section 7, 2.0.1 part 2 section 3.
 """
 
-import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from hashlib import blake2b
+from math import fsum
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import msgspec
@@ -42,19 +44,19 @@ class Reading(msgspec.Struct, gc=False):
 
     def hash(self, owner: str) -> int:
         """64 bits over the content and what it belongs to: the same reading is the same fact."""
-        content = (
+        return stable_hash(
             owner, self.context, self.register_wh, self.power_w, self.current_a, self.voltage_v,
             self.soc_pct, self.extra,
         )  # fmt: skip
-        return stable_hash(repr(content))
 
 
-def stable_hash(text: str) -> int:
-    digest = blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest()
+def stable_hash(*content: Any) -> int:
+    """64 bits, signed, over the content's canonical JSON."""
+    digest = blake2b(encode_extra(content), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 
-class Sample(NamedTuple):
+class Sample(msgspec.Struct, gc=False):
     """A sampled value of any version; `value` is a number or the wire's text."""
 
     value: Any
@@ -80,16 +82,51 @@ def instant(text: str | None, received_at: datetime) -> tuple[datetime, tuple[st
 
 
 UNITS = {"kWh": 1000, "Wh": 1, "kW": 1000, "W": 1, "A": 1, "V": 1, "Percent": 1, None: 1}
-REGISTER, POWER = "Energy.Active.Import.Register", "Power.Active.Import"
-CURRENT, VOLTAGE, SOC = "Current.Import", "Voltage", "SoC"
+REGISTER, SOC = "Energy.Active.Import.Register", "SoC"
+COLUMNS = {
+    REGISTER: "register_wh",
+    "Power.Active.Import": "power_w",
+    "Current.Import": "current_a",
+    "Voltage": "voltage_v",
+    SOC: "soc_pct",
+}
 USUAL_UNITS = {
-    REGISTER: ("Wh", "kWh"),
-    POWER: ("W", "kW"),
-    CURRENT: ("A",),
-    VOLTAGE: ("V",),
-    SOC: ("Percent",),
+    "register_wh": (None, "Wh", "kWh"),
+    "power_w": (None, "W", "kW"),
+    "current_a": (None, "A"),
+    "voltage_v": (None, "V"),
+    "soc_pct": (None, "Percent"),
 }
 OUTER = ("Outlet", None)
+LINES = frozenset({"L1", "L2", "L3", "L1-N", "L2-N", "L3-N"})
+# a column's value from those of its phases, where the station sent no total
+FOLDS: dict[str, Callable[[list[float]], float]] = {
+    "register_wh": fsum,
+    "power_w": fsum,
+    "current_a": max,
+    "voltage_v": fmean,
+}
+
+
+class Place(NamedTuple):
+    """Where samples of one kind go: to a column (with a phase: as a part of it), else to `extra`
+    by `name`. `factor` makes SI units of them."""
+
+    column: str | None
+    phase: str | None
+    name: str
+    factor: int
+
+
+@lru_cache(maxsize=4096)
+def place(measurand: str, phase: str | None, location: str | None, unit: str | None) -> Place:
+    """Decided once a kind: a network sends few kinds, but thousands of samples a second."""
+    column = COLUMNS.get(measurand)
+    is_ours = location in OUTER or measurand == SOC
+    if column is not None and not (is_ours and unit in USUAL_UNITS[column]):
+        column = None
+    parts = [measurand, phase, None if location in OUTER else location]
+    return Place(column, phase, " ".join(part for part in parts if part), UNITS.get(unit, 1))
 
 
 def reading(
@@ -102,86 +139,63 @@ def reading(
     at, flags = instant(timestamp, received_at)
     result = Reading(at, context, flags=flags)
     phases: dict[str, dict[str, float]] = {}
+    extra: dict[str, Any] = {}
     for sample in samples:
-        _place(result, phases, sample)
+        column, phase, name, factor = place(
+            sample.measurand, sample.phase, sample.location, sample.unit
+        )
+        value = _number(sample, factor, is_register=column == "register_wh")
+        if value is None:
+            result.flag("value_unreadable")
+            extra[name] = str(sample.value)[:2500]
+        elif column is not None and phase is None:
+            setattr(result, column, _fitting(column, value))
+        else:
+            number = float(value)
+            extra[name] = int(number) if number.is_integer() else number
+            if column is not None and phase is not None:
+                phases.setdefault(column, {})[phase] = number
+    result.extra = extra or None
     _fold_phases(result, phases)
     return result
 
 
-def _place(result: Reading, phases: dict[str, dict[str, float]], sample: Sample) -> None:
-    value = _number(sample)
-    usual = USUAL_UNITS.get(sample.measurand)
-    belongs = usual and (sample.location in OUTER or sample.measurand == SOC)
-    if value is None or not belongs or (sample.unit is not None and sample.unit not in usual):
-        _keep(result, sample, value)
-    elif sample.phase is None:
-        _column(result, sample.measurand, value)
-    else:
-        phases.setdefault(sample.measurand, {})[sample.phase] = float(value)
-        _keep(result, sample, value)
+def _number(sample: Sample, factor: int, *, is_register: bool) -> Decimal | float | None:
+    """The value times its unit; None if it is no finite number of a sane size. Registers and
+    scaled values are exact, so that they are rounded but once."""
+    try:
+        if factor == 1 and not sample.multiplier and not is_register:
+            number: Decimal | float = float(sample.value)
+        else:
+            number = _exact(sample, factor)
+    except (ArithmeticError, ValueError):
+        return None
+    return number if -LARGEST < number < LARGEST else None
 
 
-def _number(sample: Sample) -> Decimal | int | None:
-    """The value times its unit, exactly; None if it is no finite number of a sane size."""
-    factor = UNITS.get(sample.unit, 1)
+def _exact(sample: Sample, factor: int) -> Decimal | int:
+    """Raises ArithmeticError or ValueError where it is no number."""
     text = sample.value if isinstance(sample.value, str) else repr(sample.value)
     if text.isdecimal() and not sample.multiplier and len(text) < 16:
         return int(text) * factor
-    try:
-        value = Decimal(text) * factor
-        if not -24 <= sample.multiplier <= 24 or not value.is_finite():
-            return None
-        value = value.scaleb(sample.multiplier)
-    except (ArithmeticError, ValueError):
-        return None
-    return value if abs(value) < LARGEST else None
+    if not -24 <= sample.multiplier <= 24:
+        raise ValueError(sample.multiplier)
+    value = Decimal(text) * factor
+    if not value.is_finite():
+        raise ValueError(text)
+    return value.scaleb(sample.multiplier)
 
 
-def _keep(result: Reading, sample: Sample, value: Decimal | int | None) -> None:
-    parts = [sample.measurand, sample.phase, None if sample.location in OUTER else sample.location]
-    if result.extra is None:
-        result.extra = {}
-    name = " ".join(part for part in parts if part)
-    if value is None:
-        result.flag("value_unreadable")
-        result.extra[name] = str(sample.value)[:2500]
-        return
-    number = float(value)
-    result.extra[name] = int(number) if number.is_integer() else number
-
-
-def _column(result: Reading, measurand: str, value: Decimal | int) -> None:
-    if measurand == REGISTER:
-        result.register_wh = whole(value)
-    elif measurand == POWER:
-        result.power_w = float(value)
-    elif measurand == CURRENT:
-        result.current_a = float(value)
-    elif measurand == VOLTAGE:
-        result.voltage_v = float(value)
-    else:
-        result.soc_pct = float(value)
-
-
-def whole(value: Decimal | int | float) -> int:
+def _fitting(column: str, value: Decimal | float) -> float:
     """Registers are rounded once, half up, to whole Wh; never their differences."""
-    if isinstance(value, int):
-        return value
-    return int(Decimal(value).to_integral_value(ROUND_HALF_UP))
+    if column != "register_wh":
+        return float(value)
+    return value if isinstance(value, int) else int(Decimal(value).to_integral_value(ROUND_HALF_UP))
 
 
 def _fold_phases(result: Reading, phases: dict[str, dict[str, float]]) -> None:
     """Totals from phases, where the station sent no total."""
-    for measurand, values in phases.items():
-        outer = [v for phase, v in values.items() if phase in LINES] or list(values.values())
-        if measurand == REGISTER and result.register_wh is None:
-            result.register_wh = whole(math.fsum(outer))
-        elif measurand == POWER and result.power_w is None:
-            result.power_w = math.fsum(outer)
-        elif measurand == CURRENT and result.current_a is None:
-            result.current_a = max(outer)
-        elif measurand == VOLTAGE and result.voltage_v is None:
-            result.voltage_v = math.fsum(outer) / len(outer)
-
-
-LINES = frozenset({"L1", "L2", "L3", "L1-N", "L2-N", "L3-N"})
+    for column, values in phases.items():
+        if column in FOLDS and getattr(result, column) is None:
+            outer = [v for phase, v in values.items() if phase in LINES] or list(values.values())
+            setattr(result, column, _fitting(column, FOLDS[column](outer)))

@@ -77,7 +77,7 @@ def read_start(payload: Payload, received_at: datetime) -> Transaction:
         evse_id=payload["connectorId"],
         connector_id=1,
         id_token=payload["idTag"],
-        start_hash=stable_hash(repr(content)),
+        start_hash=stable_hash(*content),
         flags=flags,
     )
 
@@ -128,8 +128,8 @@ def _reading(meter_value: Payload, received_at: datetime) -> Reading:
         )
         for value in meter_value["sampledValue"]
     ]
-    contexts = [v["context"] for v in meter_value["sampledValue"] if "context" in v]
-    context = contexts[0] if contexts else "Sample.Periodic"
+    contexts = (v["context"] for v in meter_value["sampledValue"] if "context" in v)
+    context = next(contexts, "Sample.Periodic")
     return reading(meter_value["timestamp"], context, samples, received_at)
 
 
