@@ -49,6 +49,8 @@ def apply_boot(book: Book, station: Station, event: Boot, received_at: datetime)
 
 def apply_status(book: Book, station: Station, event: Status, received_at: datetime) -> None:
     evse = station.evse(event.evse_id)
+    if evse.evse_id != event.evse_id:
+        return  # no station has such an evse; the message log keeps what it said
     book.statuses.append((station, evse, event, received_at))
     book.live.update(
         [evse.evse_key] if evse.evse_id else (e.evse_key for e in station.evses.values())

@@ -94,6 +94,12 @@ async def _load_sessions(
     book.session_ids = sorted((row[0] for row in ids), reverse=True)
 
 
+async def new_session_id(connection: AsyncConnection) -> int:
+    """An id that no session has, for the answer to a start that could not be booked."""
+    ((session_id,),) = await queries.new_session_ids(connection, count=1)
+    return int(session_id)
+
+
 async def add_evses(connection: AsyncConnection, station: Station, evse_ids: set[int]) -> None:
     """Create the evses that a message names for the first time."""
     await queries.add_evses(connection, station_id=station.station_id, evse_ids=sorted(evse_ids))

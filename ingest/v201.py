@@ -38,7 +38,7 @@ def read_boot(payload: Payload, _at: datetime) -> Boot:
 
 def read_status(payload: Payload, received_at: datetime) -> Status:
     at, flags = instant(payload["timestamp"], received_at)
-    evse_id = fitting(payload["evseId"]) or 0
+    evse_id = int(payload["evseId"])
     connector_id = fitting(payload["connectorId"]) or 0
     if evse_id > 0:  # only the station itself has a connector 0
         connector_id = max(connector_id, 1)
@@ -75,14 +75,15 @@ def _id_token(token: Payload | None) -> str | None:
 
 
 def read_meter_values(payload: Payload, received_at: datetime) -> Metering:
-    evse_id = fitting(payload["evseId"]) or 0
-    return Metering(evse_id, [_reading(mv, received_at) for mv in payload["meterValue"]])
+    return Metering(
+        int(payload["evseId"]), [_reading(mv, received_at) for mv in payload["meterValue"]]
+    )
 
 
 def _reading(meter_value: Payload, received_at: datetime) -> Reading:
     samples = [_sample(value) for value in meter_value["sampledValue"]]
-    contexts = [v["context"] for v in meter_value["sampledValue"] if "context" in v]
-    context = contexts[0] if contexts else "Sample.Periodic"
+    contexts = (v["context"] for v in meter_value["sampledValue"] if "context" in v)
+    context = next(contexts, "Sample.Periodic")
     return reading(meter_value["timestamp"], context, samples, received_at)
 
 

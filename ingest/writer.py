@@ -34,7 +34,12 @@ REDO = (
     store.ConflictError, errors.UniqueViolation, errors.DeadlockDetected,
     errors.SerializationFailure,
 )  # fmt: skip
-LOST = (psycopg.OperationalError, psycopg.InterfaceError, DatabaseError, OSError)
+# The server's fault, not the data's: gone, full, read-only after a failover, migrated meanwhile
+LOST = (
+    psycopg.OperationalError, psycopg.InterfaceError, DatabaseError, OSError,
+    errors.ReadOnlySqlTransaction, errors.FeatureNotSupported, errors.TransactionTimeout,
+    errors.IdleInTransactionSessionTimeout,
+)  # fmt: skip
 MOST_REDOS = 25
 
 
@@ -140,25 +145,38 @@ class Writer:
         send it for ever."""
         self.set_aside += 1
         log.error("%s %s set aside: %s", message.station.station_id, message.action, error)
-        answer = message.answer(Outcome(transaction_id="0"))
-        row = self._log_row(message, answer, type(error).__name__)
         while True:
             try:
-                await store.insert_logs(await self._connect(), [row])
+                answer = await self._store_aside(message, type(error).__name__)
             except LOST as lost:
                 if not await self._recover(lost):
                     return
+            except Exception:  # not even that: not durable, so not answered
+                log.exception("%s %s is lost", message.station.station_id, message.action)
+                return
             else:
                 message.reply(answer)
                 return
 
+    async def _store_aside(self, message: Message, error_code: str) -> bytes:
+        connection = await self._connect()
+        outcome = Outcome(
+            transaction_id=str(await store.new_session_id(connection)),
+            registration_status=message.station.registration_status,
+            heartbeat_seconds=message.station.heartbeat_seconds,
+        )
+        answer = message.answer(outcome)
+        await store.insert_logs(connection, [self._log_row(message, answer, error_code)])
+        return answer
+
     async def _commit(self, batch: list[Message], *, careful: bool) -> list[bytes]:
         """One transaction; returns the answers to send now that it is durable."""
         connection = await self._connect()
+        # committed for themselves: a batch that is rolled back must not leave keys in memory
+        await self._add_evses(connection, batch)
         book = Book()
         try:
             async with connection.transaction():
-                await self._add_evses(connection, batch)
                 wants = [(m.station, m.event) for m in batch]
                 await store.load(connection, book, wants, self.cache)
                 answers = [self._apply(book, message) for message in batch]
@@ -185,14 +203,18 @@ class Writer:
         )  # fmt: skip
 
     async def _add_evses(self, connection: AsyncConnection, batch: list[Message]) -> None:
-        missing: dict[str, tuple[Station, set[int]]] = {}
+        missing: dict[str, set[int]] = {}
         for message in batch:
             evse_id = getattr(message.event, "evse_id", None)
             station = message.station
             if evse_id and 0 < evse_id <= MAX_EVSES and evse_id not in station.evses:
-                missing.setdefault(station.station_id, (station, set()))[1].add(evse_id)
-        for station, evse_ids in missing.values():
-            await store.add_evses(connection, station, evse_ids)
+                missing.setdefault(station.station_id, set()).add(evse_id)
+        for station_id, evse_ids in missing.items():
+            # a station that has booted meanwhile is there twice
+            stations = [m.station for m in batch if m.station.station_id == station_id]
+            await store.add_evses(connection, stations[0], evse_ids)
+            for station in stations:
+                station.evses = stations[0].evses
 
     async def _connect(self) -> AsyncConnection:
         if self._connection is None or self._connection.closed:

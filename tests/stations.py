@@ -179,6 +179,7 @@ def add_token(dsn: str, id_token: str, status: str = "Accepted", **columns: Any)
 async def serving(dsn: str, *station_ids: str, **settings: Any) -> AsyncIterator[Csms]:
     """Run an ingest process's server in this process, with these stations registered."""
     add_stations(dsn, *station_ids)
+    rows(dsn, "INSERT INTO id_token (id_token) VALUES ('TAG') ON CONFLICT DO NOTHING")
     ingest = Ingest(Settings(ocpp_port=0, **settings), dsn, "a secret key")
     ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(ingest.run(ready))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from ocpp_messages import BOOT
-from stations import VERSIONS, Csms, RawStation, RefusedError, dial, serving
+from stations import Csms, RawStation, RefusedError, dial, serving
 
 from ingest import peer as peer_module
 
