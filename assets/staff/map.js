@@ -66,7 +66,7 @@ window.kilowatch = window.kilowatch || {};
     const html = donut(counts, radius, kw.number(n), warn);
     const words = kw.t("cluster", { name, n: kw.number(n), faulted: kw.number(counts.faulted || 0), unknown: kw.number(counts.unknown || 0) });
     if (!element) {
-      const side = `<span class="map-label${warn ? " warn" : ""}" style="left:${size - 1}px"></span>`;
+      const side = `<span aria-hidden="true" class="map-label${warn ? " warn" : ""}" style="left:${size - 1}px"></span>`;
       marker.setIcon(window.L.divIcon({ html: html + side, className: "donut", iconSize: [size, size] }));
       marker.on("add", () => (dress(marker, name, words), tidy()));
     } else {
@@ -83,7 +83,7 @@ window.kilowatch = window.kilowatch || {};
     element.title = words;
     element.setAttribute("role", "button");
     const place = element.querySelector(".map-label");
-    if (place && place.textContent !== name) place.textContent = name;
+    if (place) place.dataset.name = name;
   }
 
   function mark(latlng, sites) {

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from dash import Dash, Input, Output, dcc, html
+from dash import dcc, html
 
 from dashboard import data
 from dashboard.components import (
@@ -21,7 +21,7 @@ from dashboard.components import (
 from dashboard.figures import CONFIG, Bar, bucket_words, energy_bars
 from dashboard.format import Format
 from dashboard.i18n import formatter, mark, t, theme
-from dashboard.pages.frame import Page, frame, live_stamp, spacer, title
+from dashboard.pages.frame import Page, frame, live_stamp, named, spacer, title
 
 RANGES = {
     "today": (mark("Today"), 1, "hour"),
@@ -103,13 +103,10 @@ def _filters(view: View, sites: list[data.Row]) -> list[Child]:
         for grain, word in GRAINS.items()
         if read_view({"range": view.range, "grain": grain}).grain == grain
     ]
-    pick = dcc.Dropdown(
-        id="energy-site",
-        options=[{"label": row["name"], "value": str(row["site_id"])} for row in sites],
-        value=view.site or None,
-        placeholder=t("All sites"),
-        className="pick",
-    )
+    options = [html.Option(t("All sites"), value="")]
+    options += [html.Option(row["name"], value=str(row["site_id"])) for row in sites]
+    # assets/staff/pages.js keeps it in step with the address
+    pick = html.Select(options, id="energy-site", className="ctl pick", **named(t("Site")))
     chosen = html.Span(view.station, className="chip on mono") if view.station else ""
     return [segments(ranges, t("Period")), segments(grains, t("Per")), pick, chosen]
 
@@ -218,20 +215,4 @@ def ranking(found: data.Energy) -> Child:
     return panel(t("Stations by energy"), body, sub=form.number(len(found.by_station)))
 
 
-def register(staff: Dash) -> None:
-    """Choosing a site changes the address, and the address draws the page."""
-    staff.clientside_callback(  # type: ignore[no-untyped-call]
-        """(site) => {
-            const address = new URL(window.location.href);
-            if ((address.searchParams.get("site") || "") === (site || "")) return;
-            address.searchParams.delete("station");
-            site ? address.searchParams.set("site", site) : address.searchParams.delete("site");
-            window.kilowatch.go(address.pathname + address.search);
-        }""",
-        Output("energy-site", "className"),
-        Input("energy-site", "value"),
-        prevent_initial_call=True,
-    )
-
-
-PAGE = Page("energy", "/energy", title(mark("Energy and load")), layout, register=register)
+PAGE = Page("energy", "/energy", title(mark("Energy and load")), layout)

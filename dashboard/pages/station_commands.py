@@ -60,7 +60,8 @@ def _targets(found: data.Station) -> Child:
     options = [{"label": t("Evse {n}", n=e["evse_id"]), "value": e["evse_id"]} for e in found.evses]
     options.append({"label": t("Station"), "value": 0})
     first = options[0]["value"]
-    return dcc.RadioItems(options, first, id="command-evse", className="seg", inline=True)
+    items = dcc.RadioItems(options, first, id="command-evse", className="seg", inline=True)
+    return html.Div(items, title=t("What the command is for"), className="choice")
 
 
 def _button(name: str, found: data.Station) -> Child:

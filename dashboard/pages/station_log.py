@@ -36,24 +36,25 @@ def layout(station_id: str, parts: dict[str, Any]) -> Child:
 
 def _filters(wanted: data.MessageFilter, counts: data.Row) -> Child:
     hidden = t("Hide heartbeats, {n}", n=formatter().number(counts["heartbeats"]))
-    return html.Div(
-        [
-            dcc.RadioItems(
-                [{"label": t("Both directions"), "value": ""},
-                 {"label": t("From station"), "value": "in"},
-                 {"label": t("To station"), "value": "out"}],
-                wanted.direction, id="log-direction", className="seg", inline=True,
-            ),
-            dcc.Checklist(
-                [{"label": t("Errors only"), "value": "errors"},
-                 {"label": hidden, "value": "heartbeats"}],
-                ["heartbeats"], id="log-flags", className="checks", inline=True,
-            ),
-            dcc.Input(wanted.action, id="log-action", type="search", debounce=0.3,
-                      placeholder=t("Message"), className="field"),
-        ],
-        className="filters",
+    directions = dcc.RadioItems(
+        [{"label": t("Both directions"), "value": ""},
+         {"label": t("From station"), "value": "in"},
+         {"label": t("To station"), "value": "out"}],
+        wanted.direction, id="log-direction", className="seg", inline=True,
     )  # fmt: skip
+    flags = dcc.Checklist(
+        [{"label": t("Errors only"), "value": "errors"}, {"label": hidden, "value": "heartbeats"}],
+        ["heartbeats"], id="log-flags", className="checks", inline=True,
+    )  # fmt: skip
+    action = dcc.Input(
+        wanted.action, id="log-action", type="search", debounce=0.3,
+        placeholder=t("Message"), className="field",
+    )  # fmt: skip
+    choices = [
+        html.Div(directions, className="choice", title=t("Which messages")),
+        html.Div(flags, className="choice", title=t("Which messages")),
+    ]
+    return html.Div([*choices, action], className="filters")
 
 
 def rows(station_id: str, wanted: data.MessageFilter) -> Child:

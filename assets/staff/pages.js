@@ -1,0 +1,29 @@
+/* Small things of single pages: the site filter of the energy page, and names and roles for groups of choices. */
+(function (kw) {
+  "use strict";
+  kw.mount("energy-site", (select) => {
+    const address = new URL(location.href);
+    select.value = address.searchParams.get("site") || "";
+    select.addEventListener("change", () => {
+      address.searchParams.delete("station");
+      if (select.value) address.searchParams.set("site", select.value);
+      else address.searchParams.delete("site");
+      kw.go(address.pathname + address.search);
+    });
+  });
+
+  /* Dash says list box and options of what are radio buttons and check boxes: a group, to those who listen. */
+  function mend(group) {
+    const list = group.querySelector(".dash-options-list");
+    if (!list) return;
+    list.setAttribute("role", "group");
+    list.setAttribute("aria-label", group.title);
+    list.querySelectorAll("[role=option]").forEach((option) => {
+      option.removeAttribute("role");
+      option.removeAttribute("aria-selected");
+    });
+  }
+  const mendAll = () => document.querySelectorAll(".choice").forEach(mend);
+  kw.mount("station", () => setTimeout(mendAll, 300));
+  document.addEventListener("change", () => setTimeout(mendAll));
+})(window.kilowatch);
