@@ -57,7 +57,8 @@ class RawStation:
             async for text in self.socket:
                 await self._take(json.loads(text))
         for future in self._answers.values():
-            future.cancel()
+            if not future.done():
+                future.set_exception(ConnectionError("the connection has closed"))
 
     async def _take(self, frame: list[Any]) -> None:
         if frame[0] == 2:
@@ -161,6 +162,9 @@ def rows(dsn: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
 
 
 def add_stations(dsn: str, *station_ids: str, evses: int = 2) -> None:
+    """Register stations, and the id token TAG, which may charge anywhere at once."""
+    rows(dsn, "INSERT INTO id_token (id_token, is_concurrent) VALUES ('TAG', true)"
+         " ON CONFLICT DO NOTHING")  # fmt: skip
     for station_id in station_ids:
         rows(dsn, "INSERT INTO station (station_id, password_hash) VALUES (%s, %s)",
              station_id, password_hash(PASSWORD))  # fmt: skip
@@ -179,7 +183,6 @@ def add_token(dsn: str, id_token: str, status: str = "Accepted", **columns: Any)
 async def serving(dsn: str, *station_ids: str, **settings: Any) -> AsyncIterator[Csms]:
     """Run an ingest process's server in this process, with these stations registered."""
     add_stations(dsn, *station_ids)
-    rows(dsn, "INSERT INTO id_token (id_token) VALUES ('TAG') ON CONFLICT DO NOTHING")
     ingest = Ingest(Settings(ocpp_port=0, **settings), dsn, "a secret key")
     ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(ingest.run(ready))
