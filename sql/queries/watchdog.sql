@@ -91,7 +91,10 @@ SELECT a.kind, 'high', s.site_id, min(a.raised_at),
     CASE a.kind WHEN 'faulted' THEN 'restart, then watch for a real session'
         ELSE 'probe, then call the site host' END
 FROM alert a JOIN station s USING (station_id)
-WHERE a.resolved_at IS NULL AND a.incident_id IS NULL
+WHERE a.resolved_at IS NULL
+    -- none, or one that is over: of a dark site, some may stay away when the others return
+    AND NOT EXISTS (SELECT FROM incident i
+        WHERE i.incident_id = a.incident_id AND i.resolved_at IS NULL)
     AND NOT (a.kind = 'offline' AND EXISTS (SELECT FROM incident i
         WHERE i.site_id = s.site_id AND i.kind = 'site_dark' AND i.resolved_at IS NULL))
 GROUP BY a.kind, s.site_id

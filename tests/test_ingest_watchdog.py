@@ -1,0 +1,217 @@
+"""The watchdog: what nobody reports is raised once, gathered, and resolves itself."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from stations import rows
+
+from ingest.watchdog import watch
+from sql.database import Connection, connect
+
+OPEN = "SELECT kind, s.name FROM incident LEFT JOIN site s USING (site_id) WHERE resolved_at IS NULL ORDER BY 1, 2"  # noqa: E501
+
+
+class Network:
+    """A site with stations that are online, and time that passes when told to."""
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+        self.connection: Connection = connect(dsn)
+        self.run("INSERT INTO site (operator_id, name) SELECT operator_id, 'Dock' FROM operator")
+
+    def run(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        return rows(self.dsn, query, *parameters)
+
+    def add(self, station_id: str, evses: int = 1, site: str | None = "Dock") -> None:
+        self.run("INSERT INTO station (station_id, site_id) VALUES (%s,"
+                 " (SELECT site_id FROM site WHERE name = %s))", station_id, site)  # fmt: skip
+        self.run("INSERT INTO evse (station_id, evse_id) SELECT %s, generate_series(1, %s)",
+                 station_id, evses)  # fmt: skip
+        self.run("INSERT INTO connector (evse_key, connector_id, status, status_at)"
+                 " SELECT evse_key, 1, 'Available', now() FROM evse WHERE station_id = %s",
+                 station_id)  # fmt: skip
+        self.connect(station_id)
+
+    def connect(self, *station_ids: str) -> None:
+        for station_id in station_ids:
+            self.run("INSERT INTO connection VALUES (%s, 'worker', 1, now() + interval '1 minute',"
+                     " now()) ON CONFLICT (station_id) DO UPDATE SET epoch = connection.epoch + 1,"
+                     " lease_until = excluded.lease_until, connected_at = now()",
+                     station_id)  # fmt: skip
+            self.run("UPDATE station SET is_online = true, offline_cause = NULL,"
+                     " last_seen_at = now(), contact_changed_at = now()"
+                     " WHERE station_id = %s", station_id)  # fmt: skip
+
+    def lose(self, *station_ids: str, cause: str = "station") -> None:
+        """Their sockets have closed."""
+        self.run("UPDATE station SET is_online = false, offline_cause = %s,"
+                 " contact_changed_at = now() WHERE station_id = ANY(%s)",
+                 cause, list(station_ids))  # fmt: skip
+        self.run("UPDATE connection SET lease_until = now() WHERE station_id = ANY(%s)",
+                 list(station_ids))  # fmt: skip
+
+    def wait(self, seconds: int) -> None:
+        """As if everything had happened so much earlier."""
+        for table, column in (
+            ("station", "contact_changed_at"), ("station", "last_seen_at"),
+            ("connection", "lease_until"), ("connection", "connected_at"),
+        ):  # fmt: skip
+            # what is held is extended meanwhile
+            held = " WHERE lease_until <= now()" if column == "lease_until" else ""
+            self.run(f"UPDATE {table} SET {column} = {column} - %s * interval '1 second'{held}",  # noqa: S608
+                     seconds)  # fmt: skip
+
+    def watch(self) -> list[tuple[Any, ...]]:
+        """One round; the open incidents."""
+        watch(self.connection)
+        return self.run(OPEN)
+
+
+@pytest.fixture
+def network(database: str) -> Any:
+    made = Network(database)
+    yield made
+    made.connection.close()
+
+
+def test_nothing_is_raised_while_all_is_well(network: Network) -> None:
+    network.add("S1")
+    assert network.watch() == []
+    assert network.run("SELECT FROM alert") == []
+
+
+def test_a_worker_that_died_is_our_outage_and_one_incident(network: Network) -> None:
+    for number in range(5):
+        network.add(f"S{number}")
+    network.run("UPDATE connection SET lease_until = now() - interval '1 second'")
+    assert network.watch() == [("platform", None)]
+    assert network.watch() == [("platform", None)]
+    causes = network.run("SELECT DISTINCT is_online, offline_cause FROM station")
+    assert causes == [(False, "csms")]
+    assert network.run("SELECT FROM alert") == []
+    network.connect(*(f"S{number}" for number in range(5)))
+    assert network.watch() == []
+
+
+def test_who_does_not_return_after_our_outage_is_missing_by_its_own_cause(
+    network: Network,
+) -> None:
+    network.add("S1", site=None)
+    network.add("S2", site=None)
+    network.lose("S1", "S2", cause="csms")
+    network.wait(10)
+    network.connect("S1")
+    assert network.watch() == [("platform", None)]
+    network.wait(400)
+    network.run("UPDATE station SET last_seen_at = now() WHERE station_id = 'S1'")
+    assert network.watch() == [("offline", None)]
+    assert network.run("SELECT station_id FROM alert WHERE resolved_at IS NULL") == [("S2",)]
+
+
+@pytest.mark.parametrize(("stations", "evses"), [(3, 4), (12, 1), (1, 12)])
+def test_a_dark_site_is_one_incident_and_resolves_itself(
+    network: Network, stations: int, evses: int
+) -> None:
+    names = [f"S{number}" for number in range(stations)]
+    for name in names:
+        network.add(name, evses)
+    network.lose(*names)
+    assert network.watch() == []
+    network.wait(60)
+    kind = "site_dark" if stations > 1 else "offline"
+    for _ in range(3):
+        assert network.watch() == [(kind, "Dock")]
+    assert network.run("SELECT count(*) FROM alert") == [(stations,)]
+    assert network.run("SELECT count(*) FROM incident") == [(1,)]
+    network.connect(*names)
+    assert network.watch() == []
+    assert network.run("SELECT FROM alert WHERE resolved_at IS NULL") == []
+
+
+def test_who_stays_away_when_a_dark_site_returns_is_not_forgotten(network: Network) -> None:
+    names = ["S1", "S2", "S3"]
+    for name in names:
+        network.add(name)
+    network.lose(*names)
+    network.wait(60)
+    assert network.watch() == [("site_dark", "Dock")]
+    network.connect("S1")
+    network.watch()
+    assert network.watch() == [("offline", "Dock")]
+    alerts = network.run("SELECT station_id, kind FROM alert JOIN incident i USING (incident_id,"
+                         " kind) WHERE alert.resolved_at IS NULL AND i.resolved_at IS NULL"
+                         " ORDER BY 1")  # fmt: skip
+    assert alerts == [("S2", "offline"), ("S3", "offline")]
+
+
+def test_a_blink_of_the_network_is_no_alert(network: Network) -> None:
+    network.add("S1")
+    network.lose("S1")
+    network.wait(5)
+    assert network.watch() == []
+    network.connect("S1")
+    network.wait(60)
+    network.connect("S1")
+    assert network.watch() == []
+    assert network.run("SELECT FROM alert") == []
+
+
+def test_silence_on_an_open_socket_is_noticed(network: Network) -> None:
+    network.add("S1", site=None)
+    network.run("UPDATE station SET last_seen_at = now() - interval '644 seconds'")
+    assert network.watch() == []
+    network.run("UPDATE station SET last_seen_at = now() - interval '646 seconds'")
+    network.watch()
+    assert network.run("SELECT is_online, offline_cause FROM station") == [(False, "station")]
+    network.run("UPDATE station SET contact_changed_at = now() - interval '1 minute'")
+    assert network.watch() == [("offline", None)]
+
+
+def test_a_fault_is_raised_with_its_reason_and_resolves_itself(network: Network) -> None:
+    network.add("S1", 2)
+    network.run("UPDATE connector SET status = 'Faulted', error_code = 'GroundFailure'"
+                " WHERE evse_key = (SELECT min(evse_key) FROM evse)")  # fmt: skip
+    for _ in range(2):
+        assert network.watch() == [("faulted", "Dock")]
+    assert network.run("SELECT evse_id, detail ->> 'error_code' FROM alert") == [
+        (1, "GroundFailure")
+    ]
+    assert network.run("SELECT cause FROM incident") == [("GroundFailure",)]
+    network.run("UPDATE connector SET status = 'Available'")
+    assert network.watch() == []
+
+
+def test_two_watchdogs_at_once_raise_nothing_twice(network: Network) -> None:
+    names = [f"S{number}" for number in range(12)]
+    for name in names:
+        network.add(name)
+    network.run("UPDATE connector SET status = 'Faulted'")
+    network.watch()
+    network.lose(*names[:6])
+    network.wait(60)
+
+    def rounds() -> None:
+        with connect(network.dsn) as connection:
+            for _ in range(10):
+                watch(connection)
+
+    with ThreadPoolExecutor(2) as threads:
+        for one in [threads.submit(rounds) for _ in range(2)]:
+            one.result()
+    assert network.run(OPEN) == [("faulted", "Dock"), ("offline", "Dock")]
+    assert network.run("SELECT count(*), kind FROM alert GROUP BY kind ORDER BY 1") == [
+        (6, "offline"),
+        (12, "faulted"),
+    ]
+
+
+def test_viewers_are_told(network: Network) -> None:
+    network.add("S1", site=None)
+    network.run("UPDATE connection SET lease_until = now() - interval '1 second'")
+    with connect(network.dsn) as listener:
+        listener.execute("LISTEN evse")
+        listener.execute("LISTEN incident")
+        network.watch()
+        told = {notice.channel for notice in listener.notifies(timeout=5, stop_after=2)}
+    assert told == {"evse", "incident"}
