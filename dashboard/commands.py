@@ -14,6 +14,7 @@ Row = Mapping[str, Any]
 GRANTED = frozenset(
     {"Accepted", "Unlocked", "Scheduled", "RebootRequired", "AcceptedCanceled", "Completed"}
 )
+SUCCESS_WH = 100  # less is no charging session to anyone
 STARTS = frozenset({"RemoteStartTransaction", "RequestStartTransaction"})
 STOPS = frozenset({"RemoteStopTransaction", "RequestStopTransaction"})
 
@@ -172,7 +173,7 @@ def _proof(row: Row, states: Mapping[int, str]) -> Progress:
     action = row["action"]
     proven_at: datetime | None = None
     if action in STARTS:
-        proven_at = row["started_at"] if (row["energy_wh"] or 0) > 0 else None
+        proven_at = row["started_at"] if (row["energy_wh"] or 0) >= SUCCESS_WH else None
     elif action in STOPS:
         proven_at = row["ended_at"]
     elif action == "Reset":

@@ -63,7 +63,7 @@ def test_a_station_of_unknown_version_is_taken_for_1_6(version: str | None) -> N
         (row(response={"error": "NotSupported", "detail": ""}), Progress("ok", "bad", "todo", "NotSupported")),
         (row(), Progress("ok", "ok", "wait")),
         (row(booted_at=AT.replace(minute=41)), Progress("ok", "ok", "ok", proven_at=AT.replace(minute=41))),
-        (row("RequestStartTransaction", started_at=AT, energy_wh=0), Progress("ok", "ok", "wait")),
+        (row("RequestStartTransaction", started_at=AT, energy_wh=99), Progress("ok", "ok", "wait")),
         (row("RequestStartTransaction", started_at=AT, energy_wh=400), Progress("ok", "ok", "ok", proven_at=AT)),
         (row("RemoteStopTransaction", ended_at=AT), Progress("ok", "ok", "ok", proven_at=AT)),
         (row("UnlockConnector", response={"status": "Unlocked"}), Progress("ok", "ok", "none")),

@@ -11,8 +11,8 @@
     known = new Map([...keys].map((key) => [key, shape(store.rows.get(key))]));
   }
 
-  // what the server has drawn for: another state or session needs another card
-  const shape = (row) => (row ? [row.state, row.session_id, row.is_online].join() : "");
+  // what the server has drawn for: another state or session needs another card, and 0.1 kWh prove a start
+  const shape = (row) => (row ? [row.state, row.session_id, row.is_online, row.energy_wh >= 100].join() : "");
 
   function take(rows) {
     if (!document.getElementById("station")) return;
