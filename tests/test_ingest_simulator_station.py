@@ -1,113 +1,37 @@
-"""Virtual stations against a strict central system: whole sessions, silences, every command."""
+"""Virtual stations against a strict central system: whole sessions, silences, faults."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from itertools import pairwise
-from random import Random
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from simulator_csms import Csms, running_csms
+from simulator_csms import Csms
+from virtual_stations import (  # noqa: F401 - fixtures
+    AC_VISIT,
+    HUB,
+    LONG_VISIT,
+    REGISTERS,
+    SPEED,
+    START,
+    VERSIONS,
+    VISIT,
+    Stations,
+    csms,
+    dave,
+    energies,
+    has_begun,
+    is_over,
+    last_status,
+    station_of,
+)
 
 from ingest.simulator.controls import Controls
-from ingest.simulator.evse import Fault, Guest
-from ingest.simulator.fleet import DIALECTS, run_fleet
-from ingest.simulator.network import CCS, TYPE_2, Evse
+from ingest.simulator.evse import Fault
+from ingest.simulator.fleet import run_fleet
 from ingest.simulator.plan import Visit
-from ingest.simulator.spec import Pace, VirtualStationSpec
-from ingest.simulator.station import VirtualStation
-from ingest.simulator.vehicle import Vehicle, charge_curve
-
-SPEED = 600.0
-HUB = Evse(1, "K7-4MQQ", 150_000, CCS)
-POST = Evse(2, "K7-4MQR", 22_000, TYPE_2)
-REGISTERS = (45_000_000, 7_000_123)
-PACE = Pace(
-    speed=SPEED,
-    meter_interval_s=0.05,
-    call_timeout_s=0.2,
-    retry_s=0.02,
-    backoff_s=0.02,
-    backoff_limit_s=0.1,
-)
-# 300 s at 150 kW, then full; the driver is gone after 420 s: 0.7 s of real time.
-CAR = Vehicle(80_000, 11_000, 3, 200_000, 0.2, 12_500, knee_soc=0.6)
-VISIT = Visit(charge_curve(CAR, HUB), stop_s=420.0, unplug_s=440.0)
-AC_VISIT = Visit(charge_curve(replace(CAR, wanted_wh=900.0), POST), stop_s=420.0, unplug_s=440.0)
-LONG_VISIT = replace(VISIT, stop_s=60_000.0, unplug_s=60_020.0)
-VERSIONS = ["1.6", "2.0.1"]
-START = {"1.6": "RemoteStartTransaction", "2.0.1": "RequestStartTransaction"}
-
-Stations = Callable[..., Awaitable[VirtualStation]]
-
-
-@pytest_asyncio.fixture
-async def csms() -> AsyncIterator[Csms]:
-    async with running_csms() as (csms, url, _):
-        csms.url = url  # type: ignore[attr-defined]
-        yield csms
-
-
-@pytest_asyncio.fixture
-async def station_of(csms: Csms) -> AsyncIterator[Stations]:
-    """Start stations of either version, accepted unless told otherwise; end them afterwards."""
-    running: list[asyncio.Task[None]] = []
-
-    async def start(version: str, is_awaited: bool = True) -> VirtualStation:
-        spec = VirtualStationSpec(
-            "ODH-01", "secret", version, (HUB, POST), "ODH", registers_wh=REGISTERS
-        )
-        station = VirtualStation(spec, csms.url, Random(1), DIALECTS, PACE)  # type: ignore[attr-defined]
-        running.append(asyncio.create_task(station.run()))
-        if is_awaited:
-            await csms.until(lambda: len(csms.of("StatusNotification")) >= 2)
-        return station
-
-    yield start
-    for task in running:
-        task.cancel()
-    for task in running:
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-def dave(visit: Visit = VISIT) -> Guest:
-    return Guest(visit, "DAVE-01")
-
-
-def energies(csms: Csms) -> list[tuple[datetime, int, float]]:
-    """Return (instant, register in Wh, power in W) of every reading inside a session, in order."""
-    readings = []
-    for payload in csms.of("MeterValues", "TransactionEvent"):
-        for meter_value in payload.get("meterValue", []):
-            values = {v["measurand"]: float(v["value"]) for v in meter_value["sampledValue"]}
-            at = datetime.fromisoformat(meter_value["timestamp"])
-            register_wh = round(values["Energy.Active.Import.Register"])
-            readings.append((at, register_wh, values["Power.Active.Import"]))
-    return readings
-
-
-def events(csms: Csms) -> list[str]:
-    return [payload["eventType"] for payload in csms.of("TransactionEvent")]
-
-
-def is_over(csms: Csms) -> bool:
-    return bool(csms.of("StopTransaction")) or "Ended" in events(csms)
-
-
-def has_begun(csms: Csms, n: int = 1) -> bool:
-    return len(csms.of("StartTransaction")) + events(csms).count("Started") >= n
-
-
-def last_status(csms: Csms, evse_id: int = 1) -> str | None:
-    for payload in reversed(csms.of("StatusNotification")):
-        if payload.get("evseId", payload["connectorId"]) == evse_id:
-            return str(payload.get("status", payload.get("connectorStatus")))
-    return None
+from ingest.simulator.spec import VirtualStationSpec
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -272,193 +196,6 @@ async def test_losing_contact_amid_a_session_loses_nothing(
         assert sorted(set(numbers)) == list(range(max(numbers) + 1))
     stop = csms.of("StopTransaction")[0]["meterStop"] if version == "1.6" else energies(csms)[-1][1]
     assert stop == REGISTERS[0] + int(12_500 / SPEED)
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-async def test_it_starts_and_stops_from_afar(
-    version: str, csms: Csms, station_of: Stations
-) -> None:
-    await station_of(version)
-    start: dict[str, Any] = {"connectorId": 1, "idTag": "PAY-77"}
-    if version == "2.0.1":
-        token = {"idToken": "PAY-77", "type": "Central"}
-        start = {"evseId": 1, "idToken": token, "remoteStartId": 42}
-    assert (await csms.call("ODH-01", START[version], start))["status"] == "Accepted"
-    await csms.until(lambda: len(energies(csms)) >= 2)
-    assert not csms.of("Authorize")
-    if version == "1.6":
-        assert csms.of("StartTransaction")[0]["idTag"] == "PAY-77"
-        stop: tuple[str, dict[str, Any]] = ("RemoteStopTransaction", {"transactionId": 1})
-    else:
-        info = csms.of("TransactionEvent")[0]["transactionInfo"]
-        assert info["remoteStartId"] == 42
-        stop = ("RequestStopTransaction", {"transactionId": info["transactionId"]})
-    assert (await csms.call("ODH-01", *stop))["status"] == "Accepted"
-    await csms.until(lambda: is_over(csms))
-    last = csms.of("StopTransaction", "TransactionEvent")[-1]
-    assert last.get("reason", last.get("transactionInfo", {}).get("stoppedReason")) == "Remote"
-    assert (await csms.call("ODH-01", *stop))["status"] == "Rejected"
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-async def test_a_reset_mends_faults_and_boots_again(
-    version: str, csms: Csms, station_of: Stations
-) -> None:
-    station = await station_of(version)
-    station.fail(2, Fault.CONNECTOR_LOCK_FAILURE)
-    await csms.until(lambda: last_status(csms, 2) == "Faulted")
-    station.receive(1, dave(LONG_VISIT))
-    await csms.until(lambda: has_begun(csms))
-    kind = "Soft" if version == "1.6" else "OnIdle"
-    assert (await csms.call("ODH-01", "Reset", {"type": kind}))["status"] == "Accepted"
-    await csms.until(lambda: len(csms.of("BootNotification")) == 2)
-    await csms.until(lambda: last_status(csms, 2) == "Available")
-    assert is_over(csms)
-    if version == "2.0.1":
-        assert csms.of("BootNotification")[1]["reason"] == "RemoteReset"
-
-
-async def test_an_immediate_reset_ends_the_session_for_that_reason(
-    csms: Csms, station_of: Stations
-) -> None:
-    station = await station_of("2.0.1")
-    station.receive(1, dave(LONG_VISIT))
-    await csms.until(lambda: has_begun(csms))
-    await csms.call("ODH-01", "Reset", {"type": "Immediate"})
-    await csms.until(lambda: is_over(csms))
-    assert csms.of("TransactionEvent")[-1]["transactionInfo"]["stoppedReason"] == "ImmediateReset"
-
-
-async def test_unlocking_in_1_6_ends_the_session(csms: Csms, station_of: Stations) -> None:
-    station = await station_of("1.6")
-    station.receive(1, dave(LONG_VISIT))
-    await csms.until(lambda: has_begun(csms) and csms.of("MeterValues"))
-    answer = await csms.call("ODH-01", "UnlockConnector", {"connectorId": 1})
-    assert answer["status"] == "Unlocked"
-    await csms.until(lambda: is_over(csms))
-    assert csms.of("StopTransaction")[0]["reason"] == "UnlockCommand"
-
-
-async def test_unlocking_in_2_0_1_never_ends_a_session(csms: Csms, station_of: Stations) -> None:
-    station = await station_of("2.0.1")
-    station.receive(1, dave(LONG_VISIT))
-    await csms.until(lambda: has_begun(csms))
-    plug = {"evseId": 1, "connectorId": 1}
-    answer = await csms.call("ODH-01", "UnlockConnector", plug)
-    assert answer["status"] == "OngoingAuthorizedTransaction"
-    station.fail(2, Fault.CONNECTOR_LOCK_FAILURE)
-    answer = await csms.call("ODH-01", "UnlockConnector", {"evseId": 2, "connectorId": 1})
-    assert answer["status"] == "UnlockFailed"
-    answer = await csms.call("ODH-01", "UnlockConnector", {"evseId": 9, "connectorId": 1})
-    assert answer["status"] == "UnknownConnector"
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-async def test_it_sends_the_messages_it_is_asked_for(
-    version: str, csms: Csms, station_of: Stations
-) -> None:
-    await station_of(version)
-    for wanted in ("Heartbeat", "StatusNotification", "MeterValues", "BootNotification"):
-        before = len(csms.of(wanted))
-        answer = await csms.call("ODH-01", "TriggerMessage", {"requestedMessage": wanted})
-        assert answer["status"] == "Accepted"
-        await csms.until(lambda wanted=wanted, before=before: len(csms.of(wanted)) > before)
-    answer = await csms.call(
-        "ODH-01", "TriggerMessage", {"requestedMessage": "FirmwareStatusNotification"}
-    )
-    assert answer["status"] == "NotImplemented"
-
-
-async def test_a_transaction_event_can_be_triggered(csms: Csms, station_of: Stations) -> None:
-    station = await station_of("2.0.1")
-    station.receive(1, dave(LONG_VISIT))
-    await csms.until(lambda: has_begun(csms))
-    wanted = {"requestedMessage": "TransactionEvent", "evse": {"id": 1}}
-    assert (await csms.call("ODH-01", "TriggerMessage", wanted))["status"] == "Accepted"
-    await csms.until(
-        lambda: any(e["triggerReason"] == "Trigger" for e in csms.of("TransactionEvent"))
-    )
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-async def test_availability_changes_at_once_or_after_the_session(
-    version: str, csms: Csms, station_of: Stations
-) -> None:
-    def change(evse_id: int, kind: str) -> Awaitable[Any]:
-        payload: dict[str, Any] = {"connectorId": evse_id, "type": kind}
-        if version == "2.0.1":
-            payload = {"evse": {"id": evse_id}, "operationalStatus": kind}
-        return csms.call("ODH-01", "ChangeAvailability", payload)
-
-    station = await station_of(version)
-    assert (await change(2, "Inoperative"))["status"] == "Accepted"
-    await csms.until(lambda: last_status(csms, 2) == "Unavailable")
-    assert not await station.receive(2, dave())
-    assert (await change(2, "Operative"))["status"] == "Accepted"
-    await csms.until(lambda: last_status(csms, 2) == "Available")
-    station.receive(1, dave())
-    await csms.until(lambda: has_begun(csms))
-    assert (await change(1, "Inoperative"))["status"] == "Scheduled"
-    await csms.until(lambda: last_status(csms, 1) == "Unavailable")
-    assert (await change(9, "Inoperative"))["status"] == "Rejected"
-
-
-async def test_configuration_is_told_and_changed(csms: Csms, station_of: Stations) -> None:
-    station = await station_of("1.6")
-    told = await csms.call("ODH-01", "GetConfiguration", {"key": ["NumberOfConnectors", "Odd"]})
-    assert told["configurationKey"] == [
-        {"key": "NumberOfConnectors", "readonly": True, "value": "2"}
-    ]
-    assert told["unknownKey"] == ["Odd"]
-    assert len((await csms.call("ODH-01", "GetConfiguration", {}))["configurationKey"]) > 5
-    for key, value, expected in (
-        ("MeterValueSampleInterval", "15", "Accepted"),
-        ("MeterValueSampleInterval", "often", "Rejected"),
-        ("NumberOfConnectors", "3", "Rejected"),
-        ("Odd", "1", "NotSupported"),
-    ):
-        change = {"key": key, "value": value}
-        answer = await csms.call("ODH-01", "ChangeConfiguration", change)
-        assert answer["status"] == expected
-    assert station.meter_interval_s == 15
-
-
-async def test_variables_are_told_changed_and_reported(csms: Csms, station_of: Stations) -> None:
-    station = await station_of("2.0.1")
-
-    def variable(component: str, name: str, **more: str) -> dict[str, Any]:
-        return {"component": {"name": component}, "variable": {"name": name}} | more
-
-    queries = [variable("ChargingStation", "Model"), variable("ChargingStation", "Mood")]
-    got = await csms.call("ODH-01", "GetVariables", {"getVariableData": queries})
-    statuses = [result["attributeStatus"] for result in got["getVariableResult"]]
-    assert statuses == ["Accepted", "UnknownVariable"]
-    changes = [
-        variable("SampledDataCtrlr", "TxUpdatedInterval", attributeValue="15"),
-        variable("ChargingStation", "Model", attributeValue="X"),
-        variable("Toaster", "Heat", attributeValue="1"),
-    ]
-    done = await csms.call("ODH-01", "SetVariables", {"setVariableData": changes})
-    statuses = [result["attributeStatus"] for result in done["setVariableResult"]]
-    assert statuses == ["Accepted", "Rejected", "UnknownComponent"]
-    assert station.meter_interval_s == 15
-    wanted = {"requestId": 7, "reportBase": "FullInventory"}
-    assert (await csms.call("ODH-01", "GetBaseReport", wanted))["status"] == "Accepted"
-    await csms.until(lambda: csms.of("NotifyReport") and not csms.of("NotifyReport")[-1]["tbc"])
-    parts = csms.of("NotifyReport")
-    assert [part["seqNo"] for part in parts] == list(range(len(parts)))
-    assert {part["requestId"] for part in parts} == {7}
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-async def test_other_commands_are_refused_by_the_right_name(
-    version: str, csms: Csms, station_of: Stations
-) -> None:
-    await station_of(version)
-    assert await csms.call("ODH-01", "ClearCache", {}) == "NotSupported"
-    assert await csms.call("ODH-01", "MakeCoffee", {}) == "NotImplemented"
-    malformed = {"1.6": "FormationViolation", "2.0.1": "FormatViolation"}[version]
-    assert await csms.call("ODH-01", "Reset", {}) == malformed
 
 
 @pytest.mark.parametrize("version", VERSIONS)
