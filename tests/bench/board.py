@@ -82,8 +82,8 @@ async def updates(page: Page, dsn: str) -> dict[str, Any]:
     found = [row[0] for row in await page.evaluate("window.updates")]
     return {
         "update_100_ms_p50": round(statistics.median(found), 1),
-        "update_100_ms_p95": round(p95(found), 1),
-        "commit_to_painted_ms_p95": round(p95(painted), 1),
+        "update_100_ms_p95": p95(found),
+        "commit_to_painted_ms_p95": p95(painted),
     }
 
 

@@ -115,8 +115,8 @@ async def sign_in(page: Page, address: str) -> str:
     return next(str(cookie["value"]) for cookie in cookies if cookie["name"] == "kilowatch")
 
 
-def p95(values: list[float]) -> float:
-    return statistics.quantiles(values, n=20)[18] if len(values) > 1 else float("nan")
+def p95(values: list[float]) -> float | None:
+    return round(statistics.quantiles(values, n=20)[18], 1) if len(values) > 1 else None
 
 
 async def measure(web: Web, page: Page, viewers: int, seconds: float) -> dict[str, Any]:
@@ -142,8 +142,8 @@ async def measure(web: Web, page: Page, viewers: int, seconds: float) -> dict[st
         "viewers": viewers,
         "changes_painted": len(painted),
         "commit_to_painted_ms_p50": round(statistics.median(painted), 1),
-        "commit_to_painted_ms_p95": round(p95(painted), 1),
-        "commit_to_reader_ms_p95": round(p95(delays), 1),
+        "commit_to_painted_ms_p95": p95(painted),
+        "commit_to_reader_ms_p95": p95(delays),
         "server_cpu_percent_of_a_core": round(100 * used, 1),
         "memory_kib_per_viewer": round(per_viewer, 1),
     }
