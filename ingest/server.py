@@ -52,7 +52,7 @@ class Ingest:
         self.writer = Writer(dsn, self._send_away)
         self.dispatcher = Dispatcher(dsn, self.presence)
         self.passwords = PasswordChecker(secret_key)
-        self.throttle = Throttle()
+        self.throttle, self.unknown = Throttle(), Throttle()
         # weak: a handshake may break off after it was approved
         self._approved: WeakKeyDictionary[ServerConnection, Station] = WeakKeyDictionary()
         self._server: Server | None = None
@@ -131,7 +131,7 @@ class Ingest:
         remote = remote_of(socket)
         row = await self._find(station_id)
         if row is None:
-            await self._note_attempt(station_id, remote, "unknown station")
+            await self._note_unknown(station_id, remote)
             return HTTPStatus.NOT_FOUND
         credentials = Credentials(station_id, row[7], row[8])
         # nothing is awaited from here to the miss, which is counted before the password has been
@@ -193,6 +193,12 @@ class Ingest:
                 password_hmac=self.passwords.digest(credentials, password),
             )
         return True
+
+    async def _note_unknown(self, station_id: str, remote: str) -> None:
+        """A few of each source; a stranger must not fill the database."""
+        if not self.unknown.is_blocked("", remote):
+            self.unknown.miss("", remote)
+            await self._note_attempt(station_id, remote, "unknown station")
 
     async def _note_attempt(self, station_id: str, remote: str, reason: str) -> None:
         log.warning("refused %r from %s: %s", station_id[:60], remote, reason)

@@ -206,3 +206,10 @@ async def test_profile_3_is_a_client_certificate(database: str, certificates: Pa
         bare = {"scheme": "wss", "ssl": trusting(certificates)}
         assert await status_of(csms, password=None, **bare) == 401
         assert await status_of(csms, **bare) == 101
+
+
+async def test_strangers_fill_no_table(database: str) -> None:
+    async with serving(database) as csms:
+        found = [await status_of(csms, f"N{number}") for number in range(4 * auth.MISSES)]
+        assert set(found) == {404}
+        assert csms.one("SELECT count(*) FROM connection_attempt") == auth.MISSES

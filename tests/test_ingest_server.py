@@ -21,6 +21,7 @@ from stations import (
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from ingest import peer as peer_module
+from sql.database import connect
 
 OFFLINE = "SELECT offline_cause FROM station WHERE station_id = 'S1' AND NOT is_online"
 
@@ -311,6 +312,21 @@ async def test_our_own_end_is_our_outage(database: str) -> None:
         await held.call("Heartbeat", {})
     await held.close()
     assert rows(database, OFFLINE) == [("csms",)]
+
+
+async def test_viewers_are_told_of_many_changes_by_a_star(
+    database: str,
+) -> None:
+    async with serving(database, "S1") as csms:
+        csms.rows("INSERT INTO evse (station_id, evse_id) SELECT 'S1', generate_series(3, 701)")
+        with connect(database) as listener:
+            listener.execute("LISTEN evse")
+            async with csms.station() as station:
+                await station.call("Heartbeat", {})
+            (notice,) = await asyncio.to_thread(
+                lambda: list(listener.notifies(timeout=10, stop_after=1))
+            )
+    assert notice.payload == "*"
 
 
 async def test_what_was_accepted_is_durable_at_a_clean_end(database: str) -> None:

@@ -118,20 +118,21 @@ async def connect_when_back(csms: Csms) -> RawStation:
 
 
 async def test_a_database_that_is_away_too_long_sends_stations_away_and_lets_them_return(
-    database: str, monkeypatch: pytest.MonkeyPatch
+    database: str, monkeypatch: pytest.MonkeyPatch, async_eventually: Any
 ) -> None:
     monkeypatch.setattr(writer_module, "GONE_SECONDS", 0.5)
     name = urlsplit(database).path[1:]
     admin = urlsplit(database)._replace(path="/postgres").geturl()
-    async with serving(database, "S1") as csms:
-        async with csms.station() as station:
+    async with serving(database, "S1", "S2") as csms:
+        async with csms.station() as station, csms.station("S2") as idle:
             number = await begin(station, 0, ago(minutes=60))
+            await idle.call("Heartbeat", {})
             rows(admin, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
             rows(admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                         " WHERE datname = %s", name)  # fmt: skip
             unanswered = station.post("StopTransaction", stop16(number, 700))
-            assert await station.closed() == 1006
-            assert not unanswered.done() or unanswered.cancelled() or unanswered.exception()
+            assert [await one.closed() for one in (station, idle)] == [1006, 1006]
+            assert unanswered.exception()
         with pytest.raises(InvalidStatus) as caught:
             await dial(csms.port, "S1", ["1.6"])
         assert caught.value.response.status_code == 503
@@ -141,6 +142,8 @@ async def test_a_database_that_is_away_too_long_sends_stations_away_and_lets_the
         await station.call("StopTransaction", stop16(number, 700))
         await station.close()
         assert csms.one("SELECT energy_wh, meter_stop_wh FROM session") == (700, 700)
+        query = "SELECT offline_cause FROM station WHERE station_id = 'S2' AND NOT is_online"
+        assert await async_eventually(query, channel="evse") == ("csms",)
 
 
 @pytest.mark.parametrize("code", ["25006", "53100"])
@@ -155,7 +158,7 @@ async def test_a_server_that_cannot_write_is_not_the_message_s_fault(
             refuse(csms, "session", "true", code)
             waiting: Any = station.post("StartTransaction", start16(0))
             assert await station.closed() == 1006
-            assert not waiting.done() or waiting.cancelled() or waiting.exception()
+            assert waiting.exception()
         assert csms.ingest.writer.set_aside == 0
         csms.rows("DROP TRIGGER refuse ON session")
         station = await connect_when_back(csms)

@@ -83,9 +83,10 @@ WHERE s.station_id = n.station_id
 RETURNING s.station_id, s.contact_changed_at = now();
 
 -- name: notify_evses(station_ids)!
--- Tell live viewers that contact with stations has changed.
-SELECT pg_notify('evse', coalesce(string_agg(evse_key::text, ','), ''))
-FROM evse WHERE station_id = ANY(:station_ids::text[]) HAVING count(*) BETWEEN 1 AND 700;
+-- Tell live viewers that contact with stations has changed; '*' when the list gets too long.
+SELECT pg_notify('evse', CASE WHEN count(*) > 700 THEN '*'
+    ELSE string_agg(evse_key::text, ',') END)
+FROM evse WHERE station_id = ANY(:station_ids::text[]) HAVING count(*) > 0;
 
 -- name: load_sessions(station_ids, transaction_ids, start_stations, start_hashes, evse_keys)
 -- Sessions a batch may touch: named by transaction id, by a repeated start, or open on an evse
