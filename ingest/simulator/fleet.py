@@ -23,7 +23,7 @@ DIALECTS: dict[str, Callable[[VirtualStation], Dialect]] = {"1.6": Dialect16, "2
 
 # Far busier than a real public network (5 to 20 %), so that a live board looks alive.
 _BUSY_SHARE = 0.3
-_FAULTY_SHARE = 0.02
+_FAULTY_SHARE = 0.008
 _MINUTE = 60.0
 _FAULT_S = (10 * _MINUTE, 40 * _MINUTE)
 _SILENCE_S = (1 * _MINUTE, 6 * _MINUTE)
