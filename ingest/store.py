@@ -54,10 +54,12 @@ async def load(
         if event.id_token:
             tokens.add(event.id_token.lower())
         key = (station.station_id, event.transaction_id or "")
-        if event.transaction_id and (cached := cache.get(key)):
+        # an empty id, which 2.x allows, is an id too
+        is_named = event.transaction_id is not None
+        if is_named and (cached := cache.get(key)):
             book.add(cached)
             continue
-        if event.transaction_id:
+        if is_named:
             transactions.add(key)
         if event.start_hash is not None:
             starts.add((station.station_id, event.start_hash))

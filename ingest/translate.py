@@ -17,6 +17,7 @@ import msgspec
 # A station's clock is believed inside this window around the arrival of its message.
 OLDEST, FUTUREST = timedelta(days=400), timedelta(minutes=15)
 LARGEST = 2**53  # Wh; beyond it no register is a register
+SMALLEST = 1e-30  # what a column of type real can't tell from 0
 
 encode_extra = msgspec.json.Encoder(order="sorted").encode
 
@@ -170,6 +171,8 @@ def _number(sample: Sample, factor: int, *, is_register: bool) -> Decimal | floa
             number = _exact(sample, factor)
     except (ArithmeticError, ValueError):
         return None
+    if -SMALLEST < number < SMALLEST:
+        return 0
     return number if -LARGEST < number < LARGEST else None
 
 

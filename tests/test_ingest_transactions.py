@@ -279,6 +279,7 @@ async def test_registers_of_any_size_are_answered(
         ([sample16(50, measurand="SoC", location="EV")], {"soc_pct": 50}),
         ([sample16("²")], {"energy_wh": None, "flags": ["value_unreadable"]}),
         ([sample16("9E+999999")], {"energy_wh": None, "flags": ["value_unreadable"]}),
+        ([sample16("1e-300", measurand="SoC")], {"soc_pct": 0}),
         ([sample16("NaN")], {"energy_wh": None, "flags": ["value_unreadable"]}),
         ([sample16("\0<script>")], {"extra": {ENERGY: "<script>"}}),
         ([sample16(7, location="Inlet")], {"energy_wh": None, "extra": {f"{ENERGY} Inlet": 7}}),
@@ -320,6 +321,15 @@ async def test_2_0_1_numbers_may_have_a_point_and_any_size(database: str) -> Non
         assert csms.ingest.writer.set_aside == 0
         assert csms.one("SELECT status FROM station") is None
         assert csms.rows("SELECT connector_id, status FROM connector") == [(1, "Available")]
+
+
+async def test_an_empty_transaction_id_is_an_id_too(database: str) -> None:
+    async with serving(database, "S1") as csms, csms.station("S1", "2.0.1") as station:
+        for number, kind in enumerate(("Started", "Updated", "Ended")):
+            event = event201(kind, "", number, ago(minutes=30 - number * 10), wh=number * 100)
+            await station.call("TransactionEvent", event)
+        assert csms.ingest.writer.set_aside == 0
+        assert session(csms, "energy_wh, ended_at IS NULL") == (200, False)
 
 
 async def test_the_newest_status_by_the_station_s_time_wins(database: str) -> None:
