@@ -1,4 +1,4 @@
-"""The worked examples of OCPI 2.2.1 cost what OCPI says; each file of tests/ocpi names its source."""
+"""The worked examples of OCPI 2.2.1 cost what OCPI says; each of tests/ocpi has its source."""
 
 import json
 from decimal import Decimal
