@@ -87,7 +87,7 @@ $$;
 -- that something else may be charged (time, occupancy, a fee, a lowest price).
 CREATE VIEW tariff_price AS
 SELECT t.tariff_id, t.hash AS tariff_hash, t.document ->> 'currency' AS currency,
-    coalesce(p.highest, 0) AS energy_per_kwh_incl_vat,
+    trim_scale(coalesce(p.highest, 0)) AS energy_per_kwh_incl_vat,
     coalesce(p.lowest < p.highest OR p.is_restricted, false) AS energy_varies,
     coalesce(p.has_more, false)
         OR coalesce((t.document #>> '{min_price,excl_vat}')::numeric > 0, false) AS has_more
