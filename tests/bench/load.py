@@ -75,10 +75,10 @@ def program(folder: Path) -> Path:
 def run(base: Database, server: Server, load: Load) -> Run:
     """Put the load on the server; CPU is read when the warm-up ends and at the end."""
     acknowledged = base.folder / "acknowledged"
-    with _client(base, server, load, acknowledged) as lines:
-        lines("START")
+    with client(base, server, load, acknowledged) as wait_for:
+        wait_for("START")
         before = server.cpu_seconds(), base.cpu_seconds()
-        end = lines("END")
+        end = wait_for("END")
         after = server.cpu_seconds(), base.cpu_seconds()
         numbers = {name: float(value) for name, value in NUMBER.findall(end)}
     return Run(
@@ -95,16 +95,17 @@ def run(base: Database, server: Server, load: Load) -> Run:
 
 
 @contextmanager
-def _client(
-    base: Database, server: Server, load: Load, acknowledged: Path | None = None
+def client(
+    base: Database, server: Server, load: Load, acknowledged: Path | None = None, **options: str
 ) -> Iterator[Callable[[str], str]]:
-    """The running client; call with a word to wait for the line that starts with it."""
+    """The running client; call with a word to wait for the line that starts with it. `options`
+    are its variables of the environment."""
     subprotocol = SUBPROTOCOL.get(load.mode, "ocpp1.6")
     numbers = (server.port, load.stations, load.warm_seconds, load.seconds, load.rate)
     command = [program(base.folder), *numbers, load.mode, subprotocol, acknowledged or "-"]
     process = subprocess.Popen(
         [str(part) for part in command],
-        env={**os.environ, "PREFIX": server.prefix},
+        env={**os.environ, "PREFIX": server.prefix, **options},
         stdout=subprocess.PIPE,
         text=True,
     )
