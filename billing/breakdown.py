@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from msgspec import Struct
 
-from billing.bounds import Bounded
+from billing.bounds import Bounded, Totals
 from billing.money import Number, minor_unit, rounded, shown
 from billing.tariffs import PriceComponent
 
@@ -31,13 +31,9 @@ class Line(Struct):
     used: Fraction
     billed: Fraction
 
-    @property
-    def cost_excl_vat(self) -> Fraction:
-        return self.billed * Fraction(self.component.price) / PARTS[self.type]
-
-    @property
-    def cost_incl_vat(self) -> Fraction:
-        return self.cost_excl_vat * (1 + Fraction(self.component.vat or 0) / 100)
+    def costs(self) -> Totals:
+        excl = self.billed * Fraction(self.component.price) / PARTS[self.type]
+        return Totals(excl, excl * (100 + Fraction(self.component.vat or 0)) / 100)
 
     def continues_in(self, other: "Line") -> bool:
         mine = (self.period, self.element, self.reserved, self.end)
@@ -94,12 +90,12 @@ class Priced(Struct, frozen=True):
     notes: tuple[str, ...]
 
 
-def priced(currency: str, lines: list[Line], bounds: Bounded) -> Priced:
+def priced(currency: str, lines: list[Line], costs: list[Totals], bounds: Bounded) -> Priced:
     """Round the two totals, and say what that changed."""
     decimals = minor_unit(currency)
     excl = rounded(bounds.held.excl_vat, decimals)
     incl = rounded(bounds.held.incl_vat, decimals)
-    told = tuple(_told(line) for line in lines)
+    told = tuple(map(_told, lines, costs))
     limit = Amounts(
         shown(bounds.held.excl_vat - bounds.totals.excl_vat),
         shown(bounds.held.incl_vat - bounds.totals.incl_vat),
@@ -113,7 +109,7 @@ def priced(currency: str, lines: list[Line], bounds: Bounded) -> Priced:
     )
 
 
-def _told(line: Line) -> PricedLine:
+def _told(line: Line, cost: Totals) -> PricedLine:
     component = line.component
     return PricedLine(
         period=line.period,
@@ -128,8 +124,8 @@ def _told(line: Line) -> PricedLine:
         step_size=component.step_size,
         price=component.price,
         vat=component.vat,
-        cost_excl_vat=shown(line.cost_excl_vat),
-        cost_incl_vat=shown(line.cost_incl_vat),
+        cost_excl_vat=shown(cost.excl_vat),
+        cost_incl_vat=shown(cost.incl_vat),
     )
 
 

@@ -36,17 +36,17 @@ def minor_unit(currency: str) -> int:
 
 def rounded(amount: Fraction, decimals: int, rounding: str = ROUND_HALF_UP) -> Decimal:
     """The amount with exactly so many decimals; half-up is half away from zero."""
-    scaled = amount * 10**decimals
-    return Decimal(_whole(scaled, rounding)).scaleb(-decimals)
+    scaled = amount.numerator * 10**decimals
+    return Decimal(_whole(scaled, amount.denominator, rounding)).scaleb(-decimals)
 
 
-def _whole(amount: Fraction, rounding: str) -> int:
+def _whole(numerator: int, denominator: int, rounding: str) -> int:
     if rounding == ROUND_FLOOR:
-        return amount.numerator // amount.denominator
+        return numerator // denominator
     if rounding == ROUND_CEILING:
-        return -(-amount.numerator // amount.denominator)
-    halves = (2 * abs(amount.numerator) + amount.denominator) // (2 * amount.denominator)
-    return halves if amount.numerator >= 0 else -halves
+        return -(-numerator // denominator)
+    halves = (2 * abs(numerator) + denominator) // (2 * denominator)
+    return halves if numerator >= 0 else -halves
 
 
 def shown(amount: Fraction) -> Decimal:

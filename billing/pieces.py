@@ -114,7 +114,8 @@ def _cut(
 
 
 def _part(length: timedelta, share: Fraction) -> timedelta:
-    return timedelta(microseconds=int(share * microseconds(length)))
+    whole = microseconds(length) * share.numerator // share.denominator
+    return timedelta(microseconds=whole)
 
 
 def _points(

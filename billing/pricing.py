@@ -70,10 +70,10 @@ def price(tariff: Tariff | Plan, cdr: Cdr, zone: ZoneInfo) -> Priced:
     if cdr.currency != tariff.currency:
         raise CdrError(f"currency: expected {tariff.currency} as the tariff, got {cdr.currency}")
     lines = rounded_up(_merged(_lines(plan, cdr, zone)))
-    costs = [(line.cost_excl_vat, line.cost_incl_vat) for line in lines]
-    excl = sum((cost for cost, _ in costs), Fraction(0))
-    incl = sum((cost for _, cost in costs), Fraction(0))
-    return priced(tariff.currency, lines, bounded(tariff, Totals(excl, incl)))
+    costs = [line.costs() for line in lines]
+    excl = sum((cost.excl_vat for cost in costs), Fraction(0))
+    incl = sum((cost.incl_vat for cost in costs), Fraction(0))
+    return priced(tariff.currency, lines, costs, bounded(tariff, Totals(excl, incl)))
 
 
 def _lines(plan: Plan, cdr: Cdr, zone: ZoneInfo) -> Iterator[Line]:
