@@ -119,8 +119,11 @@ def _unknown_before(tariff: Tariff) -> Findings:
 
 
 def _gaps(tariff: Tariff) -> Findings:
-    """OCPI advises an element without restrictions for each dimension: a gap costs nothing."""
-    for dimension in ("ENERGY", "TIME", "PARKING_TIME"):
+    """OCPI advises an element without restrictions for each dimension: a gap costs nothing.
+
+    An occupancy fee for a part of the day is usual and meant so.
+    """
+    for dimension in ("ENERGY", "TIME"):
         given = _restrictions_of(tariff, dimension)
         if given and not any(each.is_empty for each in given):
             yield Finding(

@@ -10,7 +10,8 @@ def rounded_up(lines: list[Line]) -> list[Line]:
 
     Once for ENERGY. Once for TIME and PARKING_TIME: only the one the session ended with is
     rounded, over its own total, as every worked example of OCPI's corrected text does (10 minutes
-    of charging and 2 of parking with a step of 15 are billed as 10 and 15). Once for a reservation's time.
+    of charging and 2 of parking with a step of 15 are billed as 10 and 15). Once for the time of
+    a reservation.
     """
     _round([line for line in lines if line.type == "ENERGY"])
     times = [line for line in lines if line.type in ("TIME", "PARKING_TIME") and not line.reserved]
