@@ -20,7 +20,7 @@ SELECT measured_at, power_w, soc_pct, counted_wh FROM (
         sum(sum(energy_delta_wh)) OVER (ORDER BY measured_at) AS counted_wh,
         row_number() OVER (ORDER BY measured_at DESC) AS place, count(*) OVER () AS n
     FROM meter_value
-    WHERE evse_key = :evse_key AND measured_at >= :started_at - interval '1 minute'
+    WHERE evse_key = :evse_key AND measured_at >= :started_at::timestamptz - interval '1 minute'
         AND session_id = :session_id
     GROUP BY measured_at
 ) r
@@ -50,7 +50,7 @@ UNION ALL
 SELECT evse_id, status, charging_state, status_at, error_code FROM (
     SELECT DISTINCT ON (evse_key) h.* FROM status_history h
     WHERE h.station_id = :station_id AND h.evse_id > 0 AND h.status_at < :since
-        AND h.status_at >= :since - interval '30 days'
+        AND h.status_at >= :since::timestamptz - interval '30 days'
     ORDER BY h.evse_key, h.status_at DESC
 ) earlier
 ORDER BY evse_id, status_at;
