@@ -140,7 +140,7 @@ def start(book: Book, station: Station, event: Transaction) -> Session:
         evse.evse_id,
         evse.evse_key,
         event.connector_id,
-        event.transaction_id or str(session_id),
+        str(session_id) if event.transaction_id is None else event.transaction_id,
         event.id_token,
         event.at,
         limit_w=evse.max_power_w,

@@ -27,6 +27,7 @@ SUBPROTOCOLS: dict[str, Any] = {"1.6": "ocpp1.6", "2.0.1": "ocpp2.0.1"}
 VERSIONS = ("1.6", "2.0.1")
 PATIENCE = 20.0  # seconds; a test that waits longer has failed
 Payload = dict[str, Any]
+SUMS = "SELECT coalesce(sum(energy_delta_wh), 0)::bigint FROM meter_value WHERE session_id = %s"
 
 password_hash = cache(hash_password)  # argon2 is slow on purpose
 
@@ -203,3 +204,14 @@ def ago(**time: float) -> datetime:
 
 def stamp(at: datetime | None = None) -> str:
     return (at or datetime.now(UTC)).isoformat().replace("+00:00", "Z")
+
+
+def session(csms: Csms, columns: str, **where: Any) -> Any:
+    """Columns of the only session (or that of `where`), whose facts must add up."""
+    ((name, value),) = where.items() or {"true": "true"}.items()
+    found = csms.one(
+        f"SELECT session_id, energy_wh, {columns} FROM session WHERE {name} = %s",  # noqa: S608
+        value,
+    )
+    assert csms.one(SUMS, found[0]) == found[1]
+    return found[2] if len(found) == 3 else found[2:]
