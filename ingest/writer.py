@@ -1,7 +1,9 @@
 """Group commit: messages become durable together, and are answered only then.
 
 One task per process. While a batch commits, the next one gathers, so the load itself sets the
-size of the batches; at rest a message is committed at once.
+size of the batches; at rest a message is committed at once. In between, where messages keep coming
+but few at a time, a batch waits a little for more: a commit costs about a millisecond of CPU, and
+a message a tenth of that.
 """
 
 import asyncio
@@ -27,6 +29,7 @@ from sql.database import AsyncConnection, async_connect
 log = logging.getLogger("kilowatch.ingest")
 
 BATCH = 2000
+FEW, LINGER_SECONDS = 100, 0.004
 LOGGED_BYTES = 64 * 1024
 MILLISECOND = timedelta(milliseconds=1)
 GONE_SECONDS = 5.0  # then stations are better served by a closed socket: they buffer
@@ -90,7 +93,10 @@ class Writer:
     async def run(self) -> None:
         try:
             while True:
+                came_meanwhile = bool(self._queue)
                 await self._waiting.wait()
+                if came_meanwhile and len(self._queue) < FEW:
+                    await asyncio.sleep(LINGER_SECONDS)
                 batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
                 if not self._queue:
                     self._waiting.clear()
