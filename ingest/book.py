@@ -88,7 +88,8 @@ class Session(msgspec.Struct):
         return f"{self.station_id} {self.transaction_id}"
 
     def flag(self, *names: str) -> None:
-        self.flags = [*self.flags, *(n for n in dict.fromkeys(names) if n not in self.flags)]
+        if names:
+            self.flags = [*self.flags, *(n for n in dict.fromkeys(names) if n not in self.flags)]
 
     def meter(self) -> Meter:
         return Meter(

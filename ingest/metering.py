@@ -84,9 +84,9 @@ def split(start: Point, end: Point) -> list[Fact]:
     energy_wh = end.register_wh - start.register_wh
     if energy_wh == 0:
         return []
-    total = (end.at - start.at) // timedelta(microseconds=1)
-    if total <= 0 or quarter(start.at) == quarter(end.at):
+    if end.at <= start.at or quarter(start.at) == quarter(end.at):
         return [Fact(end.at, energy_wh)]
+    total = (end.at - start.at) // timedelta(microseconds=1)
     facts, counted, at = [], 0, start.at
     while at < end.at:
         border = min(quarter(at) + QUARTER, end.at)
