@@ -22,7 +22,7 @@ from sql.embedded import start_embedded
 from sql.migrate import migrate
 
 APP = Path(__file__).parents[1] / "app.py"
-STATIONS, SESSIONS, READINGS, KILLS = 16, 3, 15, 4
+STATIONS, SESSIONS, READINGS, KILLS = 16, 3, 15, 3
 MESSAGES = STATIONS * SESSIONS * (READINGS + 3)
 TROUBLE = (ConnectionError, ConnectionClosed, InvalidHandshake, TimeoutError, OSError)
 Start = Callable[[], Program]
