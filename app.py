@@ -17,6 +17,7 @@ if sys.argv[1:2] == ["web"]:
 
 import click
 
+from billing.cli import tariff
 from dashboard.cli import api_token, make_server, user, web
 from ingest.cli import ingest, simulate, station, token
 from sql import DatabaseError
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Kilowatch runs a network of EV charging stations."""
+    context.obj = lambda: migrated(settings())
 
 
-for command in (ingest, web, simulate, station, token, user, api_token):
+for command in (ingest, web, simulate, station, token, user, api_token, tariff):
     cli.add_command(command)
 
 
@@ -181,8 +184,9 @@ def _introduce(
 
     logins = "\n".join(f"    {email:<24}{password}" for email, password in passwords.items())
     ocpp = f"ws://{given.ocpp_host}:{given.ocpp_port}/ocpp/{OWN_STATION}"
-    click.echo(DEMO_READY.format(web=_web(given), logins=logins, ocpp=ocpp, station=OWN_STATION,
-                                 password=own_password, token=OWN_TOKEN, panel=panel_port))  # fmt: skip
+    told = {"web": _web(given), "logins": logins, "ocpp": ocpp, "panel": panel_port}
+    own = {"station": OWN_STATION, "password": own_password, "token": OWN_TOKEN}
+    click.echo(DEMO_READY.format(**told, **own))
 
 
 DEMO_READY = """

@@ -77,8 +77,16 @@ def set_password(connection: Connection, station_id: str, password: str) -> None
     _audit(connection, "station.password", station_id)
 
 
+def approve_station(connection: Connection, station_id: str, password: str) -> None:
+    """Accept a station that has presented itself and waits; it hears of it at its next boot."""
+    password_hash = hash_password(password)
+    if not queries.approve(connection, station_id=station_id, password_hash=password_hash):
+        raise RequestError(f"no station {station_id} is waiting; see: python app.py station list")
+    _audit(connection, "station.approve", station_id)
+
+
 def list_stations(connection: Connection) -> list[Any]:
-    """(station_id, site, evses, version, is_online, last_seen_at), by site."""
+    """(station_id, site, evses, version, is_online, last_seen_at, registration), by site."""
     return list(queries.list_stations(connection))
 
 

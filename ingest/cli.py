@@ -34,7 +34,7 @@ def ingest() -> None:
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--url", help="Where to connect; this installation's own ingest if left out.")
 @click.option("--panel-port", type=click.IntRange(0, 65535), default=8060, show_default=True,
-              help="Page with the buttons cut site, refuse start, freeze meter; 0: none.")  # fmt: skip
+              help="Page with buttons for faults: cut a site and so on; 0: none.")  # fmt: skip
 def simulate(stations: int, speed: float, seed: int, url: str | None, panel_port: int) -> None:
     """Play stations, cars and drivers over real WebSockets."""
     from ingest.simulator.run import simulate
@@ -93,9 +93,22 @@ def station_password(station_id: str, password: str | None) -> None:
     click.echo(f"password of {station_id} changed" if password else generated)
 
 
+@station.command("approve")
+@click.argument("station_id", metavar="ID")
+@click.option("--password", help="Generated and printed if left out.")
+def station_approve(station_id: str, password: str | None) -> None:
+    """Let in a station that awaits approval (KILOWATCH_UNKNOWN_STATIONS=pending)."""
+    from ingest.admin import approve_station
+
+    generated = password or secrets.token_urlsafe(15)
+    with migrated(settings()) as connection:
+        approve_station(connection, station_id, generated)
+    click.echo(f"{station_id} is approved" if password else generated)
+
+
 @station.command("list")
 def station_list() -> None:
-    """List stations: id, site, evses, OCPP version, contact, last seen."""
+    """List stations: id, site, evses, OCPP version, contact, last seen, registration."""
     from ingest.admin import list_stations
 
     with migrated(settings()) as connection:

@@ -1,6 +1,6 @@
 """Columns of rows as parameters of a statement (`unnest(:evse_key::integer[], ..)`), cheaply.
 
-psycopg would spend 0.6 us on a number and 7 us on an instant of a list; a batch has thousands.
+psycopg would spend 7 us on an instant and 15 us on a frame of a list; a batch has thousands.
 """
 
 from typing import Any
@@ -10,17 +10,21 @@ import msgspec
 _encode = msgspec.json.Encoder().encode
 
 
+def arrays(columns: dict[str, list[Any]]) -> dict[str, str]:
+    """All columns of a statement."""
+    return {name: array(values) for name, values in columns.items()}
+
+
 def array(values: list[Any]) -> str:
-    """Numbers, instants and nulls as PostgreSQL's text form of an array: JSON's, but for the
-    brackets. Not for texts, whose escapes differ."""
+    """PostgreSQL's text form of an array of texts, numbers or instants, with nulls."""
+    first = next((value for value in values if value is not None), None)
+    if isinstance(first, str):
+        return "{" + ",".join([_text(value) for value in values]) + "}"
+    # JSON spells numbers, instants and nulls alike; texts it escapes differently
     return "{" + _encode(values)[1:-1].decode() + "}"
 
 
-def arrays(columns: dict[str, list[Any]]) -> dict[str, Any]:
-    """All columns of a statement; those of texts are left to psycopg."""
-    return {name: _texts_or_array(values) for name, values in columns.items()}
-
-
-def _texts_or_array(values: list[Any]) -> Any:
-    first = next((value for value in values if value is not None), None)
-    return values if isinstance(first, str) else array(values)
+def _text(value: str | None) -> str:
+    if value is None:
+        return "NULL"
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -26,7 +26,7 @@ from ingest.codec import SUBPROTOCOLS
 from ingest.commands import Dispatcher
 from ingest.peer import Peer, remote_of
 from ingest.presence import Presence
-from ingest.store import evses_of
+from ingest.store import station_of
 from ingest.writer import LOST, Writer
 from sql.database import async_pool
 from sql.queries import load_async_queries
@@ -144,7 +144,7 @@ class Ingest:
                 await self._note_attempt(station_id, remote, "wrong password")
                 return HTTPStatus.UNAUTHORIZED
         self.throttle.hit(station_id, remote)
-        self._approved[socket] = _station(row)
+        self._approved[socket] = station_of(row)
         return None
 
     async def _find(self, station_id: str) -> Any:
@@ -234,7 +234,7 @@ class Ingest:
             async with self.pool.connection() as connection:
                 rows = await queries.stations(connection, station_ids=[peer.station.station_id])
             if rows:
-                peer.station = _station(rows[0])
+                peer.station = station_of(rows[0])
 
     def _send_away(self) -> None:
         """Connected stations count failures and drop data; disconnected ones keep it."""
@@ -256,10 +256,6 @@ def _bind(settings: Settings) -> sockets.socket:
         raise
     listener.listen(4096)
     return listener
-
-
-def _station(row: Any) -> Station:
-    return Station(*[*row[:7], evses_of(row)])
 
 
 def _password(request: Request, credentials: Credentials) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from psycopg import sql as composed
 
 from ingest.book import LIVE, METER_COLUMNS, Book, Evse, Session, Station, Token, fact_row, steady
@@ -35,6 +36,28 @@ class ConflictError(Exception):
     """Another worker changed a session meanwhile: forget what memory thought, and redo."""
 
 
+class Wanted(msgspec.Struct):
+    """What the events of a batch refer to that memory does not hold."""
+
+    transactions: set[tuple[str, str]] = set()
+    starts: set[tuple[str, int]] = set()
+    evse_keys: set[int] = set()
+    tokens: set[str] = set()
+
+    def add(self, station: Station, event: Event, is_cached: bool) -> None:
+        if isinstance(event, Authorization | Transaction) and event.id_token:
+            self.tokens.add(event.id_token.lower())
+        if is_cached or not isinstance(event, Transaction):
+            return
+        # an empty id, which 2.x allows, is an id too
+        if event.transaction_id is not None:
+            self.transactions.add((station.station_id, event.transaction_id))
+        if event.start_hash is not None:
+            self.starts.add((station.station_id, event.start_hash))
+        if event.kind == "start" or event.opens:
+            self.evse_keys.add(station.evse(event.evse_id).evse_key)
+
+
 async def load(
     connection: AsyncConnection,
     book: Book,
@@ -42,50 +65,35 @@ async def load(
     cache: dict[tuple[str, str], Session],
 ) -> None:
     """Bring what the events refer to into the book: from memory, or from the database."""
-    transactions: set[tuple[str, str]] = set()
-    starts: set[tuple[str, int]] = set()
-    evse_keys: set[int] = set()
-    tokens: set[str] = set()
+    wanted = Wanted()
     for station, event in wants:
-        if isinstance(event, Authorization):
-            tokens.add(event.id_token.lower())
-        if not isinstance(event, Transaction):
-            continue
-        if event.id_token:
-            tokens.add(event.id_token.lower())
-        key = (station.station_id, event.transaction_id or "")
-        # an empty id, which 2.x allows, is an id too
-        is_named = event.transaction_id is not None
-        if is_named and (cached := cache.get(key)):
+        cached = None
+        if isinstance(event, Transaction) and event.transaction_id is not None:
+            cached = cache.get((station.station_id, event.transaction_id))
+        if cached is not None:
             book.add(cached)
-            continue
-        if is_named:
-            transactions.add(key)
-        if event.start_hash is not None:
-            starts.add((station.station_id, event.start_hash))
-        if event.kind == "start" or event.opens:
-            evse_keys.add(station.evse(event.evse_id).evse_key)
-    if transactions or starts:
-        await _load_sessions(connection, book, (transactions, starts, evse_keys), cache)
-    if tokens:
-        rows = await queries.tokens(connection, id_tokens=list(tokens))
+        wanted.add(station, event, cached is not None)
+    if wanted.transactions or wanted.starts:
+        await _load_sessions(connection, book, wanted, cache)
+    if wanted.tokens:
+        rows = await queries.tokens(connection, id_tokens=list(wanted.tokens))
         book.tokens.update({row[0].lower(): Token(*row) for row in rows})
 
 
 async def _load_sessions(
     connection: AsyncConnection,
     book: Book,
-    wanted: tuple[set[tuple[str, str]], set[tuple[str, int]], set[int]],
+    wanted: Wanted,
     cache: dict[tuple[str, str], Session],
 ) -> None:
-    transactions, starts, evse_keys = list(wanted[0]), list(wanted[1]), sorted(wanted[2])
+    transactions, starts = list(wanted.transactions), list(wanted.starts)
     rows = await queries.load_sessions(
         connection,
-        station_ids=[key[0] for key in transactions],
-        transaction_ids=[key[1] for key in transactions],
-        start_stations=[key[0] for key in starts],
+        station_ids=array([key[0] for key in transactions]),
+        transaction_ids=array([key[1] for key in transactions]),
+        start_stations=array([key[0] for key in starts]),
         start_hashes=array([key[1] for key in starts]),
-        evse_keys=array(evse_keys),
+        evse_keys=array(sorted(wanted.evse_keys)),
     )
     for row in rows:
         session = Session(*row)
@@ -107,6 +115,11 @@ async def add_evses(connection: AsyncConnection, station: Station, evse_ids: set
     await queries.add_evses(connection, station_id=station.station_id, evse_ids=sorted(evse_ids))
     for row in await queries.stations(connection, station_ids=[station.station_id]):
         station.evses = evses_of(row)
+
+
+def station_of(row: Any) -> Station:
+    """A row of the query `stations`."""
+    return Station(*[*row[:7], evses_of(row)])
 
 
 def evses_of(row: Sequence[Any]) -> dict[int, Evse]:
@@ -242,6 +255,9 @@ async def _recount(connection: AsyncConnection, book: Book, session: Session) ->
         _note_refresh(book, changes[0].at, changes[-1].at)
 
 
+CONNECTOR_NAMES = ["connector_id", "status", "charging_state", "error_code", "info"]
+
+
 async def _store_statuses(connection: AsyncConnection, book: Book) -> None:
     if not book.statuses:
         return
@@ -257,9 +273,8 @@ async def _store_statuses(connection: AsyncConnection, book: Book) -> None:
         await queries.set_connectors(
             connection,
             evse_key=array([evse.evse_key for _, evse, _ in connectors]),
-            **_fields([s for _, _, s in connectors], ["connector_id", "status", "charging_state"]),
-            status_at=array([s.at for _, _, s in connectors]),
-            **_fields([s for _, _, s in connectors], ["error_code", "info"]),
+            status_at=array([status.at for _, _, status in connectors]),
+            **arrays(_fields([status for _, _, status in connectors], CONNECTOR_NAMES)),
         )
     if stations:
         await queries.set_station_statuses(

@@ -12,6 +12,8 @@ queries = load_queries("watchdog")
 # Contact that comes back sooner was a blink of the network
 OFFLINE_GRACE_SECONDS = 20
 DARK_GRACE_SECONDS = 8
+# A deliberate restart of ours is over by then
+RESTART_SECONDS = 10
 # Stations back off for minutes before they try again
 RETURN_GRACE_SECONDS = 300
 
@@ -25,7 +27,7 @@ def watch(connection: Connection) -> None:
     queries.raise_faults(connection)
     queries.resolve_offline(connection)
     queries.resolve_faults(connection)
-    queries.open_platform_outage(connection)
+    queries.open_platform_outage(connection, grace_seconds=RESTART_SECONDS)
     queries.open_dark_sites(connection, grace_seconds=DARK_GRACE_SECONDS)
     queries.open_station_incidents(connection)
     queries.gather_alerts(connection)

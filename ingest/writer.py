@@ -32,6 +32,7 @@ BATCH = 2000
 FEW, LINGER_SECONDS = 100, 0.004
 LOGGED_BYTES = 64 * 1024
 MILLISECOND = timedelta(milliseconds=1)
+STUCK_SECONDS = 15.0  # no commit takes that long, unless the database hangs
 GONE_SECONDS = 5.0  # then stations are better served by a closed socket: they buffer
 REDO = (
     store.ConflictError, errors.UniqueViolation, errors.DeadlockDetected,
@@ -42,6 +43,9 @@ LOST = (
     psycopg.OperationalError, psycopg.InterfaceError, DatabaseError, OSError,
     errors.ReadOnlySqlTransaction, errors.FeatureNotSupported, errors.TransactionTimeout,
     errors.IdleInTransactionSessionTimeout,
+    # a schema that is being changed is no message's fault
+    errors.UndefinedColumn, errors.UndefinedTable, errors.UndefinedFunction,
+    errors.InsufficientPrivilege,
 )  # fmt: skip
 MOST_REDOS = 25
 
@@ -81,7 +85,8 @@ class Writer:
         self.cache: dict[tuple[str, str], Session] = {}
         self.commits = self.messages = self.redone = self.set_aside = 0
         self._queue: list[Message] = []
-        self._waiting = asyncio.Event()
+        self._waiting, self._idle = asyncio.Event(), asyncio.Event()
+        self._idle.set()
         self._connection: AsyncConnection | None = None
         self._lost_at: float | None = None  # monotonic: since when nothing could be committed
         self._doubt = False  # the last commit's outcome is unknown
@@ -89,6 +94,7 @@ class Writer:
     def put(self, message: Message) -> None:
         self._queue.append(message)
         self._waiting.set()
+        self._idle.clear()
 
     async def run(self) -> None:
         try:
@@ -101,20 +107,21 @@ class Writer:
                 if not self._queue:
                     self._waiting.clear()
                 await self._settle(batch)
+                if not self._queue:
+                    self._idle.set()
         finally:
             await self._disconnect()
 
     async def drain(self) -> None:
-        """Wait until all that was put is durable (clean shutdown)."""
-        while self._queue and not self.is_gone:
-            await asyncio.sleep(0.01)
+        """Wait until all that was put is durable, or dropped (clean shutdown)."""
+        await self._idle.wait()
 
     async def _settle(self, batch: list[Message]) -> None:
         """Commit, redo, or part the batch until every message is stored and answered."""
         redos = 0
         while redos < MOST_REDOS:
             try:
-                answers = await self._commit(batch, careful=redos > 0 or self._doubt)
+                answers = await self._commit_in_time(batch, careful=redos > 0 or self._doubt)
             except REDO as error:
                 redos += 1
                 self.redone += 1
@@ -126,7 +133,7 @@ class Writer:
                 await self._bisect(batch, error)
                 return
             else:
-                self._lost_at, self._doubt = None, False
+                self._lost_at, self._doubt, self.is_gone = None, False, False
                 self._answer(batch, answers)
                 return
         await self._bisect(batch, RuntimeError(f"no commit in {MOST_REDOS} attempts"))
@@ -174,6 +181,15 @@ class Writer:
         answer = message.answer(outcome)
         await store.insert_logs(connection, [self._log_row(message, answer, error_code)])
         return answer
+
+    async def _commit_in_time(self, batch: list[Message], *, careful: bool) -> list[bytes]:
+        """A database that neither fails nor answers (a stuck disk) must not hold stations either:
+        they are sent away, while the commit takes what time it takes."""
+        timer = asyncio.get_running_loop().call_later(STUCK_SECONDS, self._give_up)
+        try:
+            return await self._commit(batch, careful=careful)
+        finally:
+            timer.cancel()
 
     async def _commit(self, batch: list[Message], *, careful: bool) -> list[bytes]:
         """One transaction; returns the answers to send now that it is durable."""
@@ -258,7 +274,8 @@ class Writer:
         self.is_gone = True
         self._queue.clear()
         self._waiting.clear()
-        log.error("database away for %.0f s: stations are sent away", GONE_SECONDS)
+        self._idle.set()
+        log.error("database away: stations are sent away")
         self.on_gone()
 
 

@@ -63,7 +63,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     settings = _convert(given)
     if settings.time_zone not in available_timezones():
         raise SettingsError(
-            f"{PREFIX}TIME_ZONE={settings.time_zone} is no time zone; expected e.g. Europe/Stockholm"
+            f"{PREFIX}TIME_ZONE={settings.time_zone} is no time zone; expected Europe/Stockholm, say"
         )
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise SettingsError(f"{PREFIX}TLS_CERT and {PREFIX}TLS_KEY go together: set both or none")

@@ -198,3 +198,13 @@ def unused_ports() -> list[int]:
     for one in held:
         one.close()
     return ports
+
+
+def test_a_waiting_station_is_approved_once(database: str, connection: Connection) -> None:
+    connection.execute(
+        "INSERT INTO station (station_id, registration_status) VALUES ('NEW1', 'Pending')"
+    )
+    approve = ["station", "approve", "NEW1", "--password", "pw"]
+    assert app(*approve, DATABASE_URL=database).returncode == 0
+    assert "no station NEW1 is waiting" in one_line(app(*approve, DATABASE_URL=database), 1)
+    assert "Accepted" in app("station", "list", DATABASE_URL=database).stdout

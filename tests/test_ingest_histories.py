@@ -18,7 +18,7 @@ from ingest import store
 from ingest.book import Station
 from ingest.events import Transaction
 from ingest.metering import Point, quarter, recompute
-from ingest.store import evses_of
+from ingest.store import station_of
 from ingest.translate import Reading
 from ingest.writer import Message, Writer
 from sql.database import Connection, async_connect
@@ -81,7 +81,7 @@ async def a_station(dsn: str, name: str) -> Station:
             "UPDATE evse SET max_power_w = %s WHERE station_id = %s", [LIMIT_W, name]
         )
         row = (await queries.stations(connection, station_ids=[name]))[0]
-    return Station(*row[:7], evses=evses_of(row))
+    return station_of(row)
 
 
 def an_event(kind: Any, points: list[Point], at: datetime) -> Transaction:

@@ -164,3 +164,25 @@ async def test_a_server_that_cannot_write_is_not_the_message_s_fault(
         station = await connect_when_back(csms)
         assert await begin(station, 0, ago(minutes=1)) > 0
         await station.close()
+
+
+async def test_a_database_that_hangs_sends_stations_away_and_lets_them_return(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither an error nor an answer: a lock that is never given stands for a stuck disk."""
+    monkeypatch.setattr(writer_module, "STUCK_SECONDS", 0.5)
+    async with serving(database, "S1") as csms:
+        async with csms.station() as station:
+            number = await begin(station, 0, ago(minutes=60))
+            with connect(database) as holder, holder.transaction():
+                holder.execute("LOCK TABLE session IN ACCESS EXCLUSIVE MODE")
+                unanswered = station.post("StopTransaction", stop16(number, 700))
+                assert await station.closed() == 1006
+                assert unanswered.exception()
+                with pytest.raises(InvalidStatus) as caught:
+                    await dial(csms.port, "S1", ["1.6"])
+                assert caught.value.response.status_code == 503
+        station = await connect_when_back(csms)
+        await station.call("StopTransaction", stop16(number, 700))
+        await station.close()
+        assert csms.one("SELECT energy_wh, meter_stop_wh FROM session") == (700, 700)

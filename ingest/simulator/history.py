@@ -17,7 +17,7 @@ from ingest.sessions import apply
 from ingest.simulator.network import Evse, Site
 from ingest.simulator.plan import PlannedSession, plan_days
 from ingest.simulator.seed import id_tokens
-from ingest.store import evses_of, store
+from ingest.store import station_of, store
 from ingest.translate import Reading
 from sql.database import AsyncConnection, async_connect
 from sql.queries import load_async_queries
@@ -67,7 +67,7 @@ async def _write_share(dsn: str, share: Share, days: int) -> int:
     async with connection:
         await connection.execute("SET synchronous_commit = off")  # made again if it is lost
         rows = await queries.stations(connection, station_ids=[s for s, _, _ in share])
-        stations = {row[0]: Station(*row[:7], evses_of(row)) for row in rows}
+        stations = {row[0]: station_of(row) for row in rows}
         written = 0
         for station_id, zone, evse in share:
             past = _past(_rng(station_id, evse), evse, ZoneInfo(zone), days)

@@ -38,9 +38,16 @@ INSERT INTO connector (evse_key, connector_id, standard) VALUES (:evse_key, 1, :
 UPDATE station SET password_hash = :password_hash, password_hmac = NULL
 WHERE station_id = :station_id;
 
+-- name: approve(station_id, password_hash)!
+-- Let a station in that awaits approval.
+UPDATE station SET registration_status = 'Accepted', password_hash = :password_hash,
+    password_hmac = NULL
+WHERE station_id = :station_id AND registration_status = 'Pending';
+
 -- name: list_stations()
 -- All stations with their site, evses and contact.
-SELECT s.station_id, t.name, count(e.evse_key), s.ocpp_version, s.is_online, s.last_seen_at
+SELECT s.station_id, t.name, count(e.evse_key), s.ocpp_version, s.is_online, s.last_seen_at,
+    s.registration_status
 FROM station s LEFT JOIN site t USING (site_id) LEFT JOIN evse e USING (station_id)
 GROUP BY s.station_id, t.name ORDER BY t.name NULLS FIRST, s.station_id;
 

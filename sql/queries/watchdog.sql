@@ -62,12 +62,13 @@ WHERE a.kind = 'faulted' AND a.resolved_at IS NULL
     AND NOT EXISTS (SELECT FROM connector c
         WHERE c.evse_key = e.evse_key AND c.status = 'Faulted');
 
--- name: open_platform_outage()!
--- Our own outage: one incident, no matter how many stations it hides.
+-- name: open_platform_outage(grace_seconds)!
+-- Our own outage: one incident, no matter how many stations it hides. A restart is none.
 INSERT INTO incident (kind, severity, opened_at, cause, next_step)
 SELECT 'platform', 'critical', min(contact_changed_at),
     'ingest process ended without notice', 'check the ingest process'
-FROM station WHERE NOT is_online AND offline_cause = 'csms' AND contact_changed_at IS NOT NULL
+FROM station WHERE NOT is_online AND offline_cause = 'csms'
+    AND contact_changed_at < now() - :grace_seconds * interval '1 second'
 HAVING count(*) > 0
 ON CONFLICT (kind, site_id) WHERE resolved_at IS NULL DO NOTHING;
 
