@@ -4,24 +4,19 @@ To add a message: write `def read_<message>` (payload to event) and its answer, 
 HANDLERS. Payloads have passed the standard's schema.
 """
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from ingest.events import (
     Authorization,
     Boot,
-    Event,
     Metering,
-    Noted,
     Outcome,
     Status,
     TokenInfo,
     Transaction,
 )
-from ingest.handler import Handler, utc_text
+from ingest.handler import HEARTBEAT, Handler, Payload, answer_boot, constant, utc_text
 from ingest.translate import REGISTER, Reading, Sample, instant, reading, stable_hash
-
-Payload = dict[str, Any]
 
 # ChargePointStatus (7.7) -> connector status, charging state of 2.0.1
 STATUSES: dict[str, tuple[str, str | None]] = {
@@ -137,10 +132,6 @@ def read_authorize(payload: Payload, _at: datetime) -> Authorization:
     return Authorization(payload["idTag"])
 
 
-def read_noted(_payload: Payload, _at: datetime) -> Event:
-    return Noted()
-
-
 def token_info(token: TokenInfo | None) -> Payload:
     if token is None:
         return {"status": "Invalid"}
@@ -150,14 +141,6 @@ def token_info(token: TokenInfo | None) -> Payload:
     if token.parent and len(token.parent) <= 20:
         info["parentIdTag"] = token.parent
     return info
-
-
-def answer_boot(outcome: Outcome) -> Payload:
-    return {
-        "currentTime": utc_text(datetime.now(UTC)),
-        "interval": outcome.heartbeat_seconds,
-        "status": outcome.registration_status,
-    }
 
 
 def answer_authorize(outcome: Outcome) -> Payload:
@@ -175,20 +158,13 @@ def answer_stop(outcome: Outcome) -> Payload:
     return {"idTagInfo": token_info(outcome.token)} if outcome.token else {}
 
 
-def constant(**payload: Any) -> Handler:
-    """A message we only keep: answered as the standard wants from those who don't act on it."""
-    return Handler(read_noted, lambda _outcome: payload)
-
-
 HANDLERS: dict[str, Handler] = {
     "Authorize": Handler(read_authorize, answer_authorize),
     "BootNotification": Handler(read_boot, answer_boot),
     "DataTransfer": constant(status="UnknownVendorId"),
     "DiagnosticsStatusNotification": constant(),
     "FirmwareStatusNotification": constant(),
-    "Heartbeat": Handler(
-        read_noted, lambda _: {"currentTime": utc_text(datetime.now(UTC))}, is_heartbeat=True
-    ),
+    "Heartbeat": HEARTBEAT,
     "LogStatusNotification": constant(),
     "MeterValues": Handler(read_meter_values, lambda _: {}),
     "SecurityEventNotification": constant(),

@@ -4,24 +4,21 @@ To add a message: write its reader and answer and add them to HANDLERS. Payloads
 standard's schema.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from ingest.events import (
     Authorization,
     Boot,
-    Event,
     Metering,
-    Noted,
     Outcome,
     Status,
     TokenInfo,
     Transaction,
 )
-from ingest.handler import Handler, fitting, utc_text
+from ingest.handler import HEARTBEAT, Handler, Payload, answer_boot, constant, fitting, utc_text
 from ingest.translate import REGISTER, Reading, Sample, instant, reading
 
-Payload = dict[str, Any]
 KINDS: dict[str, Any] = {"Started": "start", "Updated": "update", "Ended": "end"}
 PERIODIC = ("MeterValuePeriodic", "MeterValueClock")
 
@@ -103,10 +100,6 @@ def read_authorize(payload: Payload, _at: datetime) -> Authorization:
     return Authorization(payload["idToken"]["idToken"])
 
 
-def read_noted(_payload: Payload, _at: datetime) -> Event:
-    return Noted()
-
-
 def token_info(token: TokenInfo | None) -> Payload:
     if token is None:
         return {"status": "Unknown"}
@@ -118,25 +111,12 @@ def token_info(token: TokenInfo | None) -> Payload:
     return info
 
 
-def answer_boot(outcome: Outcome) -> Payload:
-    return {
-        "currentTime": utc_text(datetime.now(UTC)),
-        "interval": outcome.heartbeat_seconds,
-        "status": outcome.registration_status,
-    }
-
-
 def answer_authorize(outcome: Outcome) -> Payload:
     return {"idTokenInfo": token_info(outcome.token)}
 
 
 def answer_transaction(outcome: Outcome) -> Payload:
     return {"idTokenInfo": token_info(outcome.token)} if outcome.token else {}
-
-
-def constant(**payload: Any) -> Handler:
-    """A message we only keep: answered as the standard wants from those who don't act on it."""
-    return Handler(read_noted, lambda _outcome: payload)
 
 
 HANDLERS: dict[str, Handler] = {
@@ -147,9 +127,7 @@ HANDLERS: dict[str, Handler] = {
     "FirmwareStatusNotification": constant(),
     "Get15118EVCertificate": constant(status="Failed", exiResponse=""),
     "GetCertificateStatus": constant(status="Failed"),
-    "Heartbeat": Handler(
-        read_noted, lambda _: {"currentTime": utc_text(datetime.now(UTC))}, is_heartbeat=True
-    ),
+    "Heartbeat": HEARTBEAT,
     "LogStatusNotification": constant(),
     "MeterValues": Handler(read_meter_values, lambda _: {}),
     "NotifyChargingLimit": constant(),
