@@ -123,8 +123,13 @@ def _program(
             text=True,
         )
         assert started.stdout
-        if not any(ready in line for line in started.stdout):
-            raise SystemExit(f"{command[0]} did not start")
+        said = []
+        for line in started.stdout:
+            said.append(line)
+            if ready in line:
+                break
+        else:
+            raise SystemExit(f"{command} did not start: {''.join(said)}")
         # nobody reads on: what it logs from here must not fill the pipe
         drain = subprocess.Popen(["cat"], stdin=started.stdout, stdout=log)
         started.stdout.close()
