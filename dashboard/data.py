@@ -55,6 +55,11 @@ class Station:
     last_success: Row | None
 
     @property
+    def has_connected(self) -> bool:
+        """Whether it was ever in contact: one that was not has lost nothing."""
+        return bool(self.row["is_online"]) or self.row["contact_changed_at"] is not None
+
+    @property
     def states(self) -> dict[int, str]:
         return {evse["evse_id"]: evse["state"] for evse in self.evses}
 
@@ -153,6 +158,26 @@ def read_id_tokens() -> list[str]:
     """Tokens that may start a session, the installation's own first."""
     with deps().connection() as connection:
         return [row["id_token"] for row in station.id_tokens(connection)]
+
+
+# -- incidents --------------------------------------------------------------------------------
+
+
+def handle_incident(incident_id: int, deed: str, name: str, email: str) -> bool:
+    """`assign` an open incident to a person or `acknowledge` it, and write down who did.
+
+    False when there was nothing to do: it is over, or somebody was quicker. Everybody's board
+    changes by the notification that comes with the row.
+    """
+    with deps().transaction() as connection:
+        if deed == "assign":
+            done = board.assign_incident(connection, incident_id=incident_id, owner=name)
+        else:
+            done = board.acknowledge_incident(connection, incident_id=incident_id, by=name)
+        if done is not None:
+            subject = f"incident {incident_id}"
+            board.audit(connection, actor=email, action=f"{deed}_incident", subject=subject)
+    return done is not None
 
 
 # -- energy -----------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ PALETTES = {
 }  # fmt: skip
 STEPS = [timedelta(minutes=m) for m in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)]
 GAP_FLOOR = timedelta(minutes=3)
+SPACING = 0.1  # between strips: the lowest label of one must not touch the highest of the next
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def session_curve(
     if not curve.at:
         return empty_figure(theme, form)
     strips = _strips(curve, form, labels)
-    figure = make_subplots(rows=len(strips), shared_xaxes=True, vertical_spacing=0.05,
+    figure = make_subplots(rows=len(strips), shared_xaxes=True, vertical_spacing=SPACING,
                            row_heights=[0.55, 0.22, 0.22][: len(strips)])  # fmt: skip
     figure.update_layout(template=template(theme, form))
     for row, strip in enumerate(strips, 1):
@@ -126,10 +127,12 @@ class _Strip:
 def _strips(curve: Curve, form: Format, labels: dict[str, str]) -> list[_Strip]:
     power = [form.kw(value) for value in curve.power_w]
     energy = [form.kwh(value, 2) for value in curve.energy_wh]
+    kwh = _scaled(curve.energy_wh, 1000)
     strips = [
         _Strip(labels["power"], _scaled(curve.power_w, 1000), power, filled=True),
-        _Strip(labels["energy"], _scaled(curve.energy_wh, 1000), energy, filled=False),
-    ]
+        _Strip(labels["energy"], kwh, energy, filled=False,
+               top=round_above(max((v for v in kwh if v is not None), default=0))),
+    ]  # fmt: skip
     if any(value is not None for value in curve.soc_pct):
         shares = _scaled(curve.soc_pct, 100)
         soc = [form.percent(share) for share in shares]
@@ -139,6 +142,14 @@ def _strips(curve: Curve, form: Format, labels: dict[str, str]) -> list[_Strip]:
 
 def _scaled(values: Sequence[float | None], divisor: float) -> list[float | None]:
     return [None if value is None else float(value) / divisor for value in values]
+
+
+def round_above(value: float) -> float:
+    """The end of an axis: the next of 2, 4, 10, 20, 40, .. whose half is round as well."""
+    top = 2.0
+    while top <= value:
+        top *= 2.5 if str(top).startswith("4") else 2
+    return top
 
 
 def _draw_strip(
@@ -153,7 +164,9 @@ def _draw_strip(
         hovertemplate=f"{strip.name} <b>%{{customdata}}</b><extra></extra>",
     )  # fmt: skip
     figure.update_yaxes(rangemode="tozero", range=[0, strip.top] if strip.top else None,
-                        nticks=5 if strip.filled else 3, row=row, col=1)  # fmt: skip
+                        nticks=5 if strip.filled else 3,
+                        tickvals=[0, strip.top / 2, strip.top] if strip.top else None,
+                        row=row, col=1)  # fmt: skip
     _end_label(figure, row, strip, at[-1], form, theme)
 
 

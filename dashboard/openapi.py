@@ -37,7 +37,7 @@ SCHEMAS: JSON = {
         evse_id=INTEGER, public_code=nullable(TEXT), max_power_w=nullable(INTEGER),
         state={"type": "string", "enum": [
             "available", "preparing", "charging", "suspended", "finished", "reserved", "faulted",
-            "unavailable", "unknown"]},
+            "unavailable", "unknown", "unconnected"]},
         state_since=nullable(INSTANT), error_code=nullable(TEXT),
         connectors={"type": ["array", "null"], "items": nullable(TEXT)},
         session_id=nullable(INTEGER), power_w=nullable(NUMBER), energy_wh=nullable(INTEGER),

@@ -13,7 +13,7 @@ from dashboard.i18n import mark, t
 # Order of harm: maps draw their rings and lists sort their rows in it.
 STATES = (
     "faulted", "unknown", "unavailable", "silent", "derated", "finished", "suspended",
-    "preparing", "reserved", "charging", "available",
+    "preparing", "reserved", "charging", "available", "unconnected",
 )  # fmt: skip
 
 STAFF = {
@@ -28,6 +28,7 @@ STAFF = {
     "faulted": mark("Fault"),
     "unavailable": mark("Out of service"),
     "unknown": mark("No contact"),
+    "unconnected": mark("Not connected yet"),
 }
 
 # OCPP 1.6 ChargePointErrorCode in plain words; 2.0.1 stations report components instead.
@@ -132,4 +133,5 @@ DRIVER = {
     "faulted": ("fault", mark("Out of order"), ""),
     "unavailable": ("closed", mark("Closed for maintenance"), ""),
     "unknown": ("unknown", mark("Cannot be started from the phone right now"), mark("no contact")),
+    "unconnected": ("closed", mark("Not opened yet"), ""),
 }

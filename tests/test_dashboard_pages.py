@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from dashboard import data
 from dashboard.pages.energy import buckets, read_view
+from dashboard.pages.station_connect import ocpp_address
 from dashboard.pages.station_log import pretty
 from dashboard.pages.station_past import stretches
 from sql.database import Connection
@@ -333,3 +334,36 @@ def test_time_without_contact_is_unknown_in_the_timeline() -> None:
 def test_a_frame_that_is_no_json_is_shown_as_it_came() -> None:
     assert pretty("[2,") == "[2,"
     assert pretty('{"a":1}') == '{\n  "a": 1\n}'
+
+
+def test_a_station_that_has_never_connected_is_told_how_and_blamed_for_nothing(
+    alice: FlaskClient, connection: Connection, evse_key: int
+) -> None:
+    never = "UPDATE station SET is_online = false, last_seen_at = NULL, contact_changed_at = NULL"
+    connection.execute(f"{never}, password_hash = '$argon2id$secret'")
+    text = page(alice, "/app/station/ODH-01").replace("\\u002f", "/")
+    assert "Not connected yet" in text
+    assert "ws://127.0.0.1:9000/ocpp/ODH-01" in text
+    assert "verdict warn" not in text
+    assert "argon2" not in text
+    assert "Not connected yet" in page(alice, "/app/stations")
+    connection.execute("UPDATE station SET is_online = true, contact_changed_at = now()")
+    assert "How to connect it" not in page(alice, "/app/station/ODH-01")
+
+
+@pytest.mark.parametrize(
+    ("settings", "address"),
+    [
+        ({}, "ws://127.0.0.1:9000/ocpp/A%2FB"),
+        ({"ocpp_host": "0.0.0.0"}, "ws://board.example:9000/ocpp/A%2FB"),
+        ({"ocpp_host": "0.0.0.0", "public_url": "https://ev.example"},
+         "ws://ev.example:9000/ocpp/A%2FB"),
+        ({"ocpp_host": "::", "ocpp_port": 443, "tls_cert": "/c.pem"},
+         "wss://board.example:443/ocpp/A%2FB"),
+    ],
+)  # fmt: skip
+def test_the_address_to_connect_to_is_one_the_station_can_reach(
+    settings: dict[str, Any], address: str
+) -> None:
+    given = Settings(database_url="", secret_key="s" * 32, **settings)
+    assert ocpp_address(given, "board.example:8050", "A/B") == address

@@ -5,7 +5,7 @@ window.kilowatch = window.kilowatch || {};
   "use strict";
   const store = () => kw.store;
   // harm starts at twelve o'clock
-  const ORDER = ["faulted", "unknown", "unavailable", "silent", "derated", "charging", "suspended", "available"];
+  const ORDER = ["faulted", "unknown", "unavailable", "silent", "derated", "charging", "suspended", "available", "unconnected"];
   const AS = { finished: "suspended", preparing: "suspended", reserved: "suspended" };
   let drawn = new Set();
 
@@ -104,6 +104,8 @@ window.kilowatch = window.kilowatch || {};
       if (!frame) return;
       const shown = [...drawn].filter((marker) => marker._map && marker.getElement());
       const taken = shown.map((marker) => ({ marker, box: marker.getElement().querySelector("svg").getBoundingClientRect() }));
+      const zoom = document.querySelector("#map .leaflet-control-zoom");
+      if (zoom) taken.push({ marker: zoom, box: zoom.getBoundingClientRect() });
       const weight = (marker) => (marker.getElement().querySelector(".warn") ? 1e6 : 0) + marker.kwSites.length;
       shown.sort((a, b) => weight(b) - weight(a)).forEach((marker) => {
         const text = marker.getElement().querySelector(".map-label");

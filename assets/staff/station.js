@@ -22,8 +22,23 @@
       if (known.get(row.evse_key) !== "" && known.get(row.evse_key) !== shape(row)) redraw = true;
       known.set(row.evse_key, shape(row));
       tick(row);
+      askLog();
     }
     if (redraw) ask();
+  }
+
+  /* The log of messages: again when something happened here, every other second at most, and not while one is being
+     read. Nothing is lost by waiting: the next change asks again. */
+  let logDue = 0, logAt = 0;
+  function askLog() {
+    if (logDue) return;
+    logDue = setTimeout(() => {
+      logDue = 0;
+      if (!document.getElementById("log-rows")) return;
+      if (document.querySelector("#log-rows details[open]")) return void (logDue = setTimeout(() => ((logDue = 0), askLog()), 2000));
+      logAt = Date.now();
+      window.dash_clientside.set_props("log-tick", { data: logAt });
+    }, Math.max(120, logAt + 2000 - Date.now()));
   }
 
   function tick(row) {
@@ -51,7 +66,18 @@
     const update = { x: strips.map(() => [at]), y: strips.map((_, i) => [values[i]]), customdata: strips.map((_, i) => [words[i]]) };
     window.Plotly.extendTraces(graph, update, strips);
     const notes = (graph.layout.annotations || []).slice(0, strips.length).map((note, i) => ({ ...note, x: at, y: values[i], text: note.text.replace(/>[^<]*<\/b>/, ">" + words[i] + "</b>") }));
-    window.Plotly.relayout(graph, { annotations: [...notes, ...(graph.layout.annotations || []).slice(strips.length)] });
+    const change = { annotations: [...notes, ...(graph.layout.annotations || []).slice(strips.length)] };
+    // the axis of energy has a fixed end, for round figures beside it: a longer one is needed now and then
+    const end = roundAbove(values[1]);
+    if (end > graph.layout.yaxis2.range[1]) Object.assign(change, { "yaxis2.range": [0, end], "yaxis2.tickvals": [0, end / 2, end] });
+    window.Plotly.relayout(graph, change);
+  }
+
+  /* The next of 2, 4, 10, 20, 40, .. as dashboard/figures.py has it. */
+  function roundAbove(value) {
+    let top = 2;
+    while (top <= value) top *= String(top).startsWith("4") ? 2.5 : 2;
+    return top;
   }
 
   /* Wall-clock time of the reader's zone, as the server draws it. */
@@ -75,7 +101,16 @@
   kw.on("all", () => take([...keys].map((key) => store.rows.get(key)).filter(Boolean)));
   kw.on("evses", (news) => take(news.changed));
   kw.on("command", (command) => {
-    if (document.getElementById("station") && command.station_id === stationId) window.dash_clientside.set_props("command-tick", { data: command.command_id });
+    if (!document.getElementById("station") || command.station_id !== stationId) return;
+    window.dash_clientside.set_props("command-tick", { data: command.command_id });
+    askLog();
+  });
+  // it has gained or lost an evse since this page was drawn: cards, buttons and choices are others
+  let networks = 0;
+  kw.on("network", () => {
+    const evses = store.stations.get(stationId)?.evses || [];
+    const same = evses.length === keys.size && evses.every((evse) => keys.has(evse.evse_key));
+    if (++networks > 1 && document.getElementById("station") && !same) location.reload();
   });
 
   document.addEventListener("click", (event) => {

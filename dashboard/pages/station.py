@@ -13,7 +13,13 @@ from dash import Dash, Input, Output, State, dcc, html
 from dashboard import data
 from dashboard.components import Child, error_state
 from dashboard.i18n import mark, t
-from dashboard.pages import station_commands, station_evses, station_log, station_past
+from dashboard.pages import (
+    station_commands,
+    station_connect,
+    station_evses,
+    station_log,
+    station_past,
+)
 from dashboard.pages.frame import Page, frame, live_stamp, search_box, spacer, title
 from dashboard.pages.station_verdict import verdict
 
@@ -40,7 +46,8 @@ def heading(found: data.Station) -> Child:
         site = html.A(row["site"], href=f"/app/stations?q={quote(row['site'])}", className="crumb")
         crumbs += [site, slash]
     model = " ".join(part for part in (row["vendor"], row["model"]) if part)
-    firmware = t("Firmware {version}", version=row["firmware_version"] or "\u2013")
+    installed = row["firmware_version"]
+    firmware = t("Firmware {version}", version=installed) if installed else ""
     version = f"OCPP {row['ocpp_version']}" if row["ocpp_version"] else ""
     chips = [html.Span(text, className="chip wide-only") for text in (model, firmware, version)
              if text]  # fmt: skip
@@ -56,6 +63,8 @@ def body(found: data.Station, parts: dict[str, Any]) -> list[Child]:
         html.Div(id="station", hidden=True, **here),
         dcc.Store(id="station-id", data=station_id),
         html.Div(verdict(found, now), id="station-verdict"),
+        # while it holds instructions, the style sheet leaves commands and the past out
+        html.Div(station_connect.instructions(found), id="station-connect"),
         station_commands.layout(found),
         html.Div(station_evses.cards(found, now), id="station-evses"),
         html.Div(station_past.timeline(found, now), id="station-timeline"),
@@ -64,7 +73,7 @@ def body(found: data.Station, parts: dict[str, Any]) -> list[Child]:
                 html.Div(station_past.sessions(station_id), id="station-sessions"),
                 station_log.layout(station_id, parts),
             ],
-            className="cols even",
+            className="cols even past",
         ),
     ]
 
@@ -74,6 +83,7 @@ def register(staff: Dash) -> None:
 
     @staff.callback(
         Output("station-verdict", "children"),
+        Output("station-connect", "children"),
         Output("station-evses", "children"),
         Output("station-timeline", "children"),
         Output("station-sessions", "children"),
@@ -85,9 +95,10 @@ def register(staff: Dash) -> None:
         found, now = data.read_station(station_id), datetime.now(UTC)
         if found is None:
             gone = error_state(t("No station is called {name}", name=station_id), "")
-            return gone, None, None, None
+            return gone, None, None, None, None
         return (
             verdict(found, now),
+            station_connect.instructions(found),
             station_evses.cards(found, now),
             station_past.timeline(found, now),
             station_past.sessions(station_id),

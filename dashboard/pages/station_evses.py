@@ -13,6 +13,7 @@ from dashboard.pages.frame import named
 from dashboard.states import staff_words
 
 DAYS = 14
+HEIGHT = 270
 CHART: Any = CONFIG
 PLUGS = {
     "IEC_62196_T2": "Type 2",
@@ -25,13 +26,29 @@ PLUGS = {
 
 
 def cards(found: data.Station, now: datetime) -> Child:
-    """One card per evse; the one with a running session gets the room for its curve."""
+    """One card per evse; those with a running session get the room for their curves."""
     if not found.evses:
         note = empty_state(t("No evse has reported yet"), t("They appear with the first message."))
         return html.Section(note, className="panel")
     rows = data.read_energy_days(found.row["station_id"], data.midnight(now, 1 - DAYS))
-    shown = [card(evse, now, days_of(evse["evse_id"], rows, now)) for evse in found.evses]
-    return html.Div(shown, className="evses")
+    busy: list[Child] = []
+    idle: list[Child] = []
+    for evse in found.evses:
+        place = busy if evse["session_id"] else idle
+        place.append(card(evse, now, days_of(evse["evse_id"], rows, now)))
+    return arranged(busy, idle)
+
+
+def arranged(busy: list[Child], idle: list[Child]) -> Child:
+    """Curves side by side and the idle cards as a column beside them; from three curves on, and
+    with none, all cards stand in one grid."""
+    if not busy:
+        return html.Div(idle, className=f"evses of-{min(len(idle), 4)}")
+    if not idle or len(busy) > 2:
+        across = len(busy) if not idle and len(busy) < 4 else 2
+        return html.Div([*busy, *idle], className=f"evses of-{across}")
+    column = html.Div(idle, className="evses-idle")
+    return html.Div([*busy, column], className=f"evses beside-{len(busy)}")
 
 
 def days_of(evse_id: int, rows: list[data.Row], now: datetime) -> list[tuple[datetime, int]]:
@@ -56,7 +73,10 @@ def card(evse: data.Row, now: datetime, days: list[tuple[datetime, int]]) -> Chi
         charging_state=evse["charging_state"], since=evse["state_since"], now=now,
     )  # fmt: skip
     line = html.P(words, id=f"evse-{key}-words", className="evse-state")
-    inside = _session(evse, now) if evse["session_id"] else _idle(evse, now, days)
+    if evse["state"] == "unconnected":
+        inside = []
+    else:
+        inside = _session(evse, now) if evse["session_id"] else _idle(evse, now, days)
     classes = "panel evse busy" if evse["session_id"] else "panel evse"
     return html.Section([head, html.Div([line, *inside], className="pb evse-body")],
                         className=classes, id=f"evse-{key}")  # fmt: skip
@@ -88,7 +108,8 @@ def day_bars(days: list[tuple[datetime, int]]) -> Child:
                      html.Span(t("most {energy}", energy=form.kwh(most)))],
                     className="days-foot")  # fmt: skip
     label = named(t("kWh per day, {n} days", n=len(days)))
-    return html.Div([html.Div(bars, className="days", role="img", **label), foot])
+    drawn = html.Div(bars, className="days", role="img", **label)
+    return html.Div([drawn, foot], className="days-frame")
 
 
 def _session(evse: data.Row, now: datetime) -> list[Child]:
@@ -105,7 +126,10 @@ def _session(evse: data.Row, now: datetime) -> list[Child]:
     )
     words = t("since {time}, {length}", time=form.since(begun, now), length=length)
     who = html.Span(evse["id_token"] or t("no id token"), className="mono")
-    return [html.P([words, " · ", who], className="mut"), figures, curve(evse)]
+    about = html.P([words, " · ", who], className="mut")
+    drawn = curve(evse)
+    # the newest values stand at the ends of the curves
+    return [about, drawn or figures]
 
 
 def _figure(label: str, value: str, id_: str) -> Child:
@@ -116,19 +140,22 @@ def _soc(value: float | None) -> str:
     return formatter().percent(None if value is None else value / 100)
 
 
-def curve(evse: data.Row) -> Child:
-    """Power, energy and state of charge of the running session; grows with the live feed."""
+def curve(evse: data.Row) -> Child | None:
+    """Power, energy and state of charge of the running session; grows with the live feed.
+
+    None before the second reading.
+    """
     rows = data.read_curve(evse)
     if len(rows) < 2:
-        return html.P(t("The curve begins with the second reading."), className="faint")
+        return None
     labels = {"power": t("Power"), "energy": t("Energy"), "soc": t("State of charge"),
               "no_data": t("no data")}  # fmt: skip
     points = Curve(*(tuple(row[name] for row in rows) for name in COLUMNS))
     figure = session_curve(points, formatter(), theme(), labels, evse["max_power_w"])
-    figure.update_layout(height=250)
+    figure.update_layout(height=HEIGHT)
     more: dict[str, Any] = {"data-session": str(evse["session_id"])}
     graph = dcc.Graph(id=f"curve-{evse['evse_key']}", figure=figure, config=CHART,
-                      style={"height": 250})  # fmt: skip
+                      style={"height": HEIGHT})  # fmt: skip
     return html.Div(graph, className="curve", **more)
 
 

@@ -1,4 +1,4 @@
-"""The OCPP messages of a station: filters, plain answers, raw JSON, copy."""
+"""The OCPP messages of a station: filters, plain words, raw JSON, copy."""
 
 import json
 from typing import Any
@@ -8,6 +8,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from dashboard import data
 from dashboard.components import Child, Column, button, empty_state, panel, table
 from dashboard.i18n import formatter, t
+from dashboard.messages import plain_words
 from dashboard.pages.frame import named
 
 DIRECTIONS = ("", "in", "out")
@@ -28,6 +29,7 @@ def layout(station_id: str, parts: dict[str, Any]) -> Child:
         t("Messages"),
         _filters(wanted, counts),
         html.Div(rows(station_id, wanted), id="log-rows"),
+        dcc.Store(id="log-tick"),  # assets/staff/station.js: something happened here
         sub=sub,
         right=[again],
         id="log",
@@ -60,8 +62,8 @@ def _filters(wanted: data.MessageFilter, counts: data.Row) -> Child:
 def rows(station_id: str, wanted: data.MessageFilter) -> Child:
     """The newest frames that match; each opens to its raw JSON."""
     found = data.read_messages(station_id, wanted)
-    columns = [Column(t("Time")), Column(""), Column(t("Message and answer"), "ell"),
-               Column(t("Answer"), "num")]  # fmt: skip
+    columns = [Column(t("Time")), Column(""), Column(t("Message")),
+               Column(t("In plain words"), "ell"), Column(t("Answer"), "num")]  # fmt: skip
     nothing = empty_state(t("No messages match"), t("Messages are kept for 30 days."))
     return table(t("Messages"), columns, [_row(row) for row in found], empty=nothing)
 
@@ -77,16 +79,16 @@ def _row(row: data.Row) -> list[Child]:
     return [
         html.Span(clock, className="mono small", title=form.stamp(at)),
         html.Span(arrow, title=label, role="img", **named(label)),
+        html.Span(row["action"] or "\u2013", className="mono small"),
         _frame(row),
         html.Span(row["error_code"] or took, className="down" if row["error_code"] else "faint"),
     ]
 
 
 def _frame(row: data.Row) -> Child:
-    summary = html.Summary(
-        [html.Span(row["action"] or "\u2013", className="mono"), " ",
-         html.Span(row["frame"] or "", className="mut small")]
-    )  # fmt: skip
+    words = plain_words(row["action"], row["frame"], row["answer"], formatter())
+    shown = words or html.Span(row["frame"] or "", className="mut small")
+    summary = html.Summary(shown, title=words)
     texts = [text for text in (row["frame"], row["answer"]) if text]
     raw = "\n\n".join(pretty(text) for text in texts)
     copy = button(t("Copy"), "copy", kind="ghost copy")
@@ -110,7 +112,7 @@ def register(staff: Dash) -> None:
         Input("log-flags", "value"),
         Input("log-action", "value"),
         Input("log-refresh", "n_clicks"),
-        Input("live-tick", "data"),
+        Input("log-tick", "data"),
         State("station-id", "data"),
         prevent_initial_call=True,
     )

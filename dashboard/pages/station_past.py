@@ -8,7 +8,8 @@ from dash import html
 
 from dashboard import data
 from dashboard.components import Child, Column, empty_state, glyph, panel, table
-from dashboard.i18n import formatter, mark, t, tn
+from dashboard.i18n import formatter, t, tn
+from dashboard.messages import STOPS
 from dashboard.pages.frame import named
 from dashboard.states import state_word
 
@@ -140,13 +141,3 @@ def _result(row: data.Row) -> str:
     if row["flags"]:
         words.append(t("flagged: {flags}", flags=", ".join(row["flags"])))
     return ", ".join(word for word in words if word)
-
-
-STOPS = {
-    "Local": mark("ended at the station"), "Remote": mark("ended remotely"),
-    "EVDisconnected": mark("cable pulled out"), "EmergencyStop": mark("emergency stop"),
-    "HardReset": mark("restart"), "SoftReset": mark("restart"), "Reboot": mark("restart"),
-    "PowerLoss": mark("power lost"), "DeAuthorized": mark("not authorised"),
-    "Other": mark("other reason"),
-    "UnlockCommand": mark("unlocked remotely"), "StoppedByEV": mark("ended by the car"),
-}  # fmt: skip

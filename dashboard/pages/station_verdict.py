@@ -16,13 +16,13 @@ HARMFUL = ("faulted", "unknown", "unavailable")
 
 def verdict(found: Station, now: datetime) -> Child:
     """Red for a fault, amber for no contact, plain otherwise; the action's guard beside it."""
-    worst = min((evse["state"] for evse in found.evses), key=STATES.index, default="unknown")
+    nothing = "unknown" if found.has_connected else "unconnected"
+    worst = min((evse["state"] for evse in found.evses), key=STATES.index, default=nothing)
     state = worst if worst in HARMFUL else "available"
-    shown = worst if worst in HARMFUL else (worst if found.evses else "unknown")
     words = html.Div([html.P(sentence(found, now), className="verdict-line"),
                       html.P(evidence(found, now), className="mut")])  # fmt: skip
     kind = {"faulted": " crit", "unknown": " warn"}.get(state, "")
-    parts: list[Child] = [html.Div([glyph(shown, 20), words], className="verdict-words")]
+    parts: list[Child] = [html.Div([glyph(worst, 20), words], className="verdict-words")]
     action, reason = suggestion(found)
     parts.append(
         html.Div(
@@ -39,12 +39,12 @@ def sentence(found: Station, now: datetime) -> str:
     """What is wrong and since when; else what the station is doing."""
     form = formatter()
     row = found.row
+    if not found.has_connected:
+        return t("Not connected yet")
     if not found.evses:
         return t("This station has not reported any evse yet.")
     if not row["is_online"]:
         since = form.since(row["contact_changed_at"] or row["last_seen_at"], now)
-        if row["last_seen_at"] is None:
-            return t("This station has never been in contact.")
         return t("No contact since {time}.", time=since)
     bad = [evse for evse in found.evses if evse["state"] in HARMFUL]
     if not bad:
@@ -73,6 +73,8 @@ def _others(evses: Sequence[Row], bad: Sequence[Row]) -> str:
 
 def evidence(found: Station, now: datetime) -> str:
     """The last proof that the station can charge, and what it last said."""
+    if not found.has_connected:
+        return t("This station has never been in contact. Nothing is wrong with it.")
     form = formatter()
     parts = []
     success = found.last_success
@@ -99,6 +101,8 @@ def evidence(found: Station, now: datetime) -> str:
 def suggestion(found: Station) -> tuple[str, str]:
     """What to try first."""
     states = set(found.states.values())
+    if not found.has_connected:
+        return t("Connect it"), t("Type what stands below into the station.")
     if not found.row["is_online"]:
         phone = found.row["help_phone"]
         return t("Check power and network on site"), t("Site: {phone}", phone=phone or "\u2013")

@@ -70,7 +70,8 @@ def _columns() -> list[dict[str, Any]]:
 
 def _row(row: data.Row) -> dict[str, Any]:
     states = row["states"] or []
-    worst = min(states, key=STATES.index, default="unknown")
+    nothing = "unknown" if row["has_connected"] else "unconnected"
+    worst = min(states, key=STATES.index, default=nothing)
     form = formatter()
     return {
         "harm": f"{STATES.index(worst):02}",

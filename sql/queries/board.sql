@@ -4,6 +4,7 @@
 -- All stations with their site and the states of their evses, in order of harm.
 SELECT s.station_id, site.name AS site, site.city, s.vendor, s.model, s.firmware_version,
     s.ocpp_version, s.is_online, s.last_seen_at,
+    s.is_online OR s.contact_changed_at IS NOT NULL AS has_connected,
     (SELECT array_agg(e.state ORDER BY e.evse_id) FROM evse_state e
         WHERE e.station_id = s.station_id) AS states,
     (SELECT array_agg(e.evse_key ORDER BY e.evse_id) FROM evse e
@@ -19,3 +20,20 @@ FROM site
 JOIN station s USING (site_id)
 GROUP BY site.site_id
 ORDER BY site.name;
+
+-- name: assign_incident$
+-- An open incident gets an owner; gives its id, nothing when it is over or was theirs already.
+UPDATE incident SET owner = :owner
+WHERE incident_id = :incident_id AND resolved_at IS NULL AND owner IS DISTINCT FROM :owner
+RETURNING incident_id;
+
+-- name: acknowledge_incident$
+-- Somebody has seen an open incident: the first one counts.
+UPDATE incident SET acknowledged_at = now(), acknowledged_by = :by
+WHERE incident_id = :incident_id AND resolved_at IS NULL AND acknowledged_at IS NULL
+RETURNING incident_id;
+
+-- name: audit!
+-- Who did what to which incident.
+INSERT INTO audit_log (actor, action, subject, detail)
+VALUES (:actor, :action, :subject, '{}');
