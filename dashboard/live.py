@@ -43,8 +43,8 @@ NETWORK = (
     "latitude", "longitude",
 )  # fmt: skip
 INCIDENT = (
-    "incident_id", "kind", "severity", "site_id", "site", "owner", "opened_at", "acknowledged",
-    "cause", "next_step", "stations", "evses", "drivers", "station_id", "alerts",
+    "incident_id", "kind", "severity", "site_id", "site", "owner", "opened_at", "acknowledged_at",
+    "acknowledged_by", "cause", "next_step", "stations", "evses", "drivers", "station_id", "alerts",
 )  # fmt: skip
 COMMAND = (
     "command_id", "station_id", "action", "status", "response", "requested_by", "requested_at",

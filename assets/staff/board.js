@@ -3,7 +3,7 @@
 (function (kw) {
   "use strict";
   const store = kw.store, el = kw.el;
-  const MOST_ROWS = 40;
+  const MOST_ROWS = 40, LEAST_ROWS = 3;
   // order of harm; a station is as bad as its worst evse
   const HARM = { faulted: 0, unknown: 1, silent: 2, derated: 3, unavailable: 4 };
   let due = new Set();
@@ -46,7 +46,9 @@
   }
 
   function isDark(site) {
-    return site.evses > 0 && (site.counts.unknown || 0) === site.evses;
+    // evses that have never connected can not have lost contact
+    const unknown = site.counts.unknown || 0;
+    return unknown > 0 && unknown + (site.counts.unconnected || 0) === site.evses;
   }
 
   function dark() {
@@ -82,13 +84,16 @@
     const list = store.incidents, place = document.getElementById("incidents-list");
     if (!place) return;
     const critical = list.filter((incident) => incident.severity === "critical").length;
-    const unowned = list.filter((incident) => !incident.owner && !incident.acknowledged).length;
+    const unowned = list.filter((incident) => !incident.owner && !incident.acknowledged_at).length;
     const alerts = list.reduce((sum, incident) => sum + incident.alerts, 0);
     chip("incidents-critical", critical, "critical_n");
     chip("incidents-unassigned", unowned, "unassigned_n");
     kw.set("incidents-sub", list.length ? kw.t("open_alerts", { n: list.length, alerts }) : "");
+    const focus = place.contains(document.activeElement) && document.activeElement.closest("li")?.dataset.id;
     if (list.length) place.replaceChildren(el("ol", {}, ...list.map(incidentRow)));
     else place.replaceChildren(note("finished", kw.t("no_incidents"), kw.t("checked_sites", { n: kw.number(store.sites.length), time: kw.clock(store.at) })));
+    // who works by keyboard stays at the incident
+    if (focus) place.querySelector(`li[data-id="${focus}"] .inc`)?.focus();
   }
 
   function chip(id, n, key) {
@@ -109,9 +114,29 @@
     const next = kw.page().words["next." + incident.kind] || incident.next_step;
     if (next) words.append(el("div", { class: "nx" }, el("b", {}, kw.t("next")), el("span", {}, next)));
     const harm = el("div", { class: "h" }, el("b", {}, plural("evses", incident.evses)), el("span", {}, incident.drivers ? plural("drivers", incident.drivers) : ""));
-    const age = el("div", { class: "h" }, el("b", { "data-since": incident.opened_at }, kw.age(store.at - incident.opened_at)), el("span", {}, kw.t("severity." + incident.severity)));
+    const seen = incident.acknowledged_at && kw.t("acknowledged", { time: kw.since(incident.acknowledged_at), name: incident.acknowledged_by || "" });
+    const tick = seen && el("i", { class: "i i-check", role: "img", title: seen, "aria-label": seen });
+    const age = el("div", { class: "h" }, el("b", { "data-since": incident.opened_at }, kw.age(store.at - incident.opened_at)), el("span", {}, tick, kw.t("severity." + incident.severity)));
     const row = el("a", { class: incident.severity === "critical" ? "inc crit" : "inc", href }, kw.glyph(GLYPH[incident.kind] || "derated", 15), words, harm, age, avatar(incident.owner));
-    return el("li", {}, row);
+    return el("li", { "data-id": incident.incident_id }, row, deeds(incident));
+  }
+
+  /* Buttons beside the row's link, for those who may act; they show when the row is pointed at or focused. */
+  function deeds(incident) {
+    const page = kw.page();
+    if (!page.acts) return null;
+    const names = [incident.owner !== page.me && "assign", !incident.acknowledged_at && "acknowledge"].filter(Boolean);
+    if (!names.length) return null;
+    const buttons = names.map((name) => {
+      const button = el("button", { class: "ctl act", type: "button", "data-deed": name, "aria-label": kw.t(name + "_label", { incident: incidentTitle(incident) }) }, kw.t(name));
+      button.disabled = Boolean(kw.isStale);
+      button.addEventListener("click", () => {
+        button.disabled = true;
+        window.dash_clientside.set_props("incident-deed", { data: [incident.incident_id, name, Date.now()] });
+      });
+      return button;
+    });
+    return el("div", { class: "deeds" }, ...buttons);
   }
 
   function incidentTitle(incident) {
@@ -171,7 +196,7 @@
     if (!bad.length) return null;
     const first = bad[0];
     const free = station.site.counts.available || 0;
-    return { id: station.id, rank: HARM[first.state], weight: bad.length + (free === 0 ? 1000 : 0), since: first.state_since || 0, row: first, word: first.state === "unknown" ? kw.state("unknown") : kw.words(first), name: station.id, href: "/app/station/" + encodeURIComponent(station.id), site: station.site.name, states: rows.map((row) => row.state), cause: "" };
+    return { id: station.id, rank: HARM[first.state] + (free === 0 ? 0 : 10), weight: bad.length, since: first.state_since || 0, row: first, word: first.state === "unknown" ? kw.state("unknown") : kw.words(first), name: station.id, href: "/app/station/" + encodeURIComponent(station.id), site: station.site.name, states: rows.map((row) => row.state), cause: "" };
   }
 
   function stations() {
@@ -187,7 +212,20 @@
     }
     body.closest("table").hidden = found.length === 0;
     patch(body, found.slice(0, MOST_ROWS));
+    fit();
   }
+
+  /* Whole rows only, as many as there is room for: the others are one click away, behind All stations. */
+  function fit() {
+    const body = document.getElementById("worst-body"), frame = body?.closest(".scroll");
+    if (!frame || !body.rows.length) return;
+    const rows = [...body.rows];
+    rows.forEach((row) => (row.hidden = false));
+    if (getComputedStyle(frame).overflowY === "visible") return;
+    const bottom = frame.getBoundingClientRect().bottom + 1;
+    rows.forEach((row, i) => (row.hidden = i >= LEAST_ROWS && row.getBoundingClientRect().bottom > bottom));
+  }
+  window.addEventListener("resize", () => later("stations"));
 
   /* Rows are kept by their id and rewritten only when something in them differs. */
   function patch(body, found) {

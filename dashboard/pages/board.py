@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dash_leaflet as dl
-from dash import html
+from dash import Dash, Input, Output, dcc, html
+from flask_login import current_user
 
+from dashboard import data
+from dashboard.auth import require_role
 from dashboard.components import (
     Child,
     Column,
@@ -23,9 +26,16 @@ from dashboard.components import (
     table,
     trio_tile,
 )
-from dashboard.data import deps
 from dashboard.i18n import formatter, t
-from dashboard.pages.frame import Page, frame, named, search_box, spacer, title
+from dashboard.pages.frame import (
+    COMMANDING,
+    Page,
+    frame,
+    named,
+    search_box,
+    spacer,
+    title,
+)
 
 BASEMAP = "/app/assets/nordic.geojson"
 BLANK = "\u2013"
@@ -61,7 +71,9 @@ def incidents() -> Child:
     chips = [html.Span(id="incidents-critical", className="chip", hidden=True),
              html.Span(id="incidents-unassigned", className="chip", hidden=True)]  # fmt: skip
     place = html.Div(loading_state(), id="incidents-list")
-    return panel(t("Incidents"), place, right=chips, id="incidents")
+    # the list's buttons write [incident_id, deed, when] here
+    deed, notice = dcc.Store(id="incident-deed"), html.P(id="incident-notice", role="status")
+    return panel(t("Incidents"), notice, place, deed, right=chips, id="incidents")
 
 
 def stations() -> Child:
@@ -85,8 +97,8 @@ def map_() -> Child:
     chart = dl.Map(
         [*basemap(), sites(), dl.ZoomControl(position="topright")],
         id="map", bounds=SWEDEN, zoomSnap=0.25, zoomDelta=1, minZoom=3, maxZoom=17,
-        attributionControl=bool(deps().settings.tile_url), trackViewport=False, zoomControl=False,
-        className="map",
+        attributionControl=bool(data.deps().settings.tile_url), trackViewport=False,
+        zoomControl=False, className="map",
     )  # fmt: skip
     label = named(t("Map of sites"))
     shown = html.Div([chart, html.P(id="map-note", className="map-note", hidden=True)],
@@ -96,7 +108,7 @@ def map_() -> Child:
 
 def basemap() -> list[Child]:
     """The Nordic countries in a pane under everything, or the operator's own tiles."""
-    tile_url = deps().settings.tile_url
+    tile_url = data.deps().settings.tile_url
     if tile_url:
         return [dl.TileLayer(url=tile_url)]
     land = dl.GeoJSON(
@@ -117,4 +129,25 @@ def sites() -> Child:
     )
 
 
-PAGE = Page("board", "/", title("Board"), layout)
+DEEDS = ("assign", "acknowledge")
+
+
+def register(staff: Dash) -> None:
+    """Somebody takes an incident, or has seen it."""
+
+    @staff.callback(
+        Output("incident-notice", "children"),
+        Input("incident-deed", "data"),
+        prevent_initial_call=True,
+    )
+    @require_role(*COMMANDING)
+    def handle(deed: Any) -> str:
+        match deed:
+            case [int(incident_id), str(what), *_] if what in DEEDS:
+                name, email = current_user.name, current_user.email
+                if data.handle_incident(incident_id, what, name, email):
+                    return ""
+        return t("That incident is over, or somebody was quicker.")
+
+
+PAGE = Page("board", "/", title("Board"), layout, register=register)

@@ -70,7 +70,8 @@ def here() -> str:
 def words() -> html.Div:
     """The words that live updates write; a hidden element, as they must follow the language."""
     zone = _zone()
-    held = {"language": language(), "zone": zone, "words": client_words()}
+    held = {"language": language(), "zone": zone, "words": client_words(),
+            "me": current_user.name, "acts": may_command()}  # fmt: skip
     attributes: dict[str, Any] = {"data-words": json.dumps(held, sort_keys=True)}
     return html.Div(id="words", hidden=True, **attributes)
 

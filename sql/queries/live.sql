@@ -27,7 +27,8 @@ ORDER BY e.station_id, e.evse_id;
 -- name: open_incidents
 -- Open incidents with what they harm: evses and running sessions behind their alerts.
 SELECT i.incident_id, i.kind, i.severity, i.site_id, site.name AS site, i.owner,
-    extract(epoch FROM i.opened_at)::bigint AS opened_at, i.acknowledged_at IS NOT NULL AS acknowledged,
+    extract(epoch FROM i.opened_at)::bigint AS opened_at, extract(epoch FROM i.acknowledged_at)::bigint AS acknowledged_at,
+    i.acknowledged_by,
     i.cause, i.next_step,
     count(DISTINCT a.station_id) AS stations, count(DISTINCT e.evse_key) AS evses,
     count(DISTINCT o.session_id) AS drivers,

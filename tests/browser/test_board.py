@@ -1,5 +1,6 @@
 """The board in a real browser: live without a reload, honest when it is not live."""
 
+import re
 from typing import Any
 
 import pytest
@@ -164,3 +165,113 @@ def test_nothing_is_fetched_from_another_host(open_page: Any, web: Web, evse_key
     expect(page.locator("h1")).to_have_text("Energy and load")
     own = (web.address, "data:", "blob:")
     assert [url for url in asked if not url.startswith(own)] == []
+
+
+def add_incident(connection: Connection, station_id: str = "ODH-01") -> None:
+    connection.execute(
+        "WITH i AS (INSERT INTO incident (kind, severity, site_id, opened_at)"
+        " SELECT 'faulted', 'high', site_id, now() FROM station WHERE station_id = %(station)s"
+        " RETURNING incident_id)"
+        " INSERT INTO alert (incident_id, kind, station_id, evse_id, raised_at)"
+        " SELECT incident_id, 'faulted', %(station)s, 1, now() FROM i",
+        {"station": station_id},
+    )
+
+
+def test_an_incident_is_taken_and_acknowledged_for_everyone_to_see(
+    open_page: Any, connection: Connection, evse_key: int
+) -> None:
+    add_incident(connection)
+    alice, bob = open_page("/app/"), open_page("/app/")
+    row = alice.locator("#incidents-list li")
+    row.hover()
+    row.get_by_text("Assign to me").click()
+    expect(bob.locator("#incidents-list .av")).to_have_text("A")
+    expect(row.get_by_text("Assign to me")).to_have_count(0)
+    # the keyboard reaches the rest
+    row.locator(".inc").focus()
+    alice.keyboard.press("Tab")
+    alice.keyboard.press("Enter")
+    expect(bob.locator("#incidents-list .i-check")).to_have_attribute("title", re.compile("Alice"))
+    expect(row.locator(".deeds")).to_have_count(0)
+    [(owner, by)] = connection.execute("SELECT owner, acknowledged_by FROM incident").fetchall()
+    assert (owner, by) == ("Alice", "Alice")
+    done = connection.execute(
+        "SELECT actor, action FROM audit_log WHERE subject LIKE 'incident %' ORDER BY audit_id"
+    )
+    assert [tuple(row) for row in done.fetchall()] == [
+        ("alice@example.org", "assign_incident"),
+        ("alice@example.org", "acknowledge_incident"),
+    ]
+
+
+def test_a_manager_sees_incidents_but_has_no_buttons_for_them(
+    open_page: Any, connection: Connection, evse_key: int
+) -> None:
+    add_incident(connection)
+    connection.execute("UPDATE app_user SET role = 'manager'")
+    page = open_page("/app/")
+    expect(page.locator("#incidents-list li")).to_have_count(1)
+    expect(page.locator("#incidents-list button")).to_have_count(0)
+
+
+def test_a_station_that_has_never_connected_is_no_harm_until_it_has(
+    open_page: Any, connection: Connection
+) -> None:
+    site_id = add_site(connection, "Own", "Mora", (61.0, 14.5))
+    key = add_evse(connection, site_id, "MY-01", "K7-0009", online=False)
+    connection.execute("UPDATE station SET contact_changed_at = NULL, last_seen_at = NULL")
+    page = open_page("/app/")
+    expect(page.locator("#worst-note")).to_contain_text("Every station works")
+    expect(page.locator("#dark-value")).to_have_text("0")
+    expect(page.locator("#down-unknown")).to_have_text("0")
+    page.goto(page.url.split("/app/")[0] + "/app/station/MY-01")
+    expect(page.locator("#station-connect")).to_contain_text("/ocpp/MY-01")
+    expect(page.locator("#command-start")).to_be_hidden()
+    expect(page.locator("#live-word")).to_have_text("Live")
+    connection.execute("UPDATE station SET is_online = true, contact_changed_at = now()")
+    connection.execute("SELECT pg_notify('evse', %s)", [str(key)])
+    expect(page.locator("#station-verdict")).to_contain_text("The evse works and is free.")
+    expect(page.locator("#station-connect")).to_be_empty()
+    expect(page.locator("#command-start")).to_be_visible()
+
+
+def test_the_board_never_scrolls_on_a_desk_screen(
+    open_page: Any, connection: Connection, evse_key: int
+) -> None:
+    site_id = add_site(connection, "Full", "Mora", (61.0, 14.5))
+    for number in range(30):
+        add_evse(connection, site_id, f"FUL-{number:02}", f"X-{number}", status="Faulted")
+        add_site(connection, f"Other {number}")
+    page = open_page("/app/")
+    expect(page.locator("#stations-sub")).to_contain_text("30 of 32")
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    frame = page.locator("#stations .scroll")
+    assert frame.evaluate("frame => frame.scrollHeight <= frame.clientHeight + 1")
+    assert page.locator("#worst-body tr:visible").count() >= 6
+
+
+def test_messages_follow_by_themselves_unless_one_is_being_read(
+    open_page: Any, connection: Connection, evse_key: int
+) -> None:
+    frame = '[2,"1","StatusNotification",{"connectorId":1,"status":"%s","errorCode":"NoError"}]'
+
+    def send(status: str) -> None:
+        connection.execute(
+            "INSERT INTO message_log (station_id, received_at, direction, message_id, action,"
+            " frame) VALUES ('ODH-01', now(), 'in', '1', 'StatusNotification', %s)",
+            [frame % status],
+        )
+        set_status(connection, evse_key, status)
+
+    page = open_page("/app/station/ODH-01")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    send("Faulted")
+    log = page.locator("#log-rows")
+    expect(log).to_contain_text("Status: evse 1, fault")
+    log.locator("summary").first.click()
+    send("Available")
+    expect(page.locator(f"#evse-{evse_key}-words")).to_have_text("Available")
+    expect(log.locator("pre").first).to_contain_text("Faulted")
+    log.locator("summary").first.click()
+    expect(log).to_contain_text("Status: evse 1, available")
