@@ -28,7 +28,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="also into docs/benchmarks.md")
     asked = parser.parse_args()
     for name in asked.names:
-        text = "\n\n".join([*(table.text() for table in measured(name)), report.facts()])
+        machine = report.facts()  # before: the load average is the others'
+        text = "\n\n".join([*(table.text() for table in measured(name)), machine])
         sys.stdout.write(f"\n{text}\n")
         sys.stdout.flush()
         if asked.write:
