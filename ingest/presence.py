@@ -7,6 +7,7 @@ from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
 
+from ingest.gather import Gather
 from ingest.peer import Peer, remote_of
 from ingest.writer import LOST
 from sql.database import AsyncConnection
@@ -32,27 +33,42 @@ class Presence:
         self.is_our_outage = False
         self._released: list[tuple[str, int, str]] = []  # station_id, epoch, cause
         self._wake = asyncio.Event()
+        self._claim = Gather(self._claim_all)
 
     async def claim(self, peer: Peer) -> None:
         """Take over the station: the older connection, here or at another worker, is closed."""
+        peer.epoch = await self._claim(peer)
         station_id = peer.station.station_id
-        async with self.pool.connection() as connection:
-            peer.epoch = await queries.claim_connection(
-                connection,
-                station_id=station_id,
-                worker_id=self.worker_id,
-                lease_seconds=LEASE_SECONDS,
-                remote=remote_of(peer.socket),
-                subprotocol=peer.socket.subprotocol,
-                ocpp_version=peer.version,
-            )
-            await queries.notify_evses(connection, station_ids=[station_id])
         other = self.peers.get(station_id)
         # of two that opened at once, the answers may come in either order
         older, newer = sorted((other or peer, peer), key=lambda one: one.epoch)
         self.peers[station_id] = newer
         if older is not newer:
             _close_soon(older, TAKEN_OVER)
+
+    async def _claim_all(self, peers: list[Peer]) -> list[int]:
+        """The epochs of many claims; of one station's several, each in its turn."""
+        epochs: dict[Peer, int] = {}
+        while waiting := [peer for peer in peers if peer not in epochs]:
+            once = {peer.station.station_id: peer for peer in reversed(waiting)}
+            for station_id, epoch in await self._write_claims(list(once.values())):
+                epochs[once[station_id]] = epoch
+        return [epochs[peer] for peer in peers]
+
+    async def _write_claims(self, peers: list[Peer]) -> list[Any]:
+        station_ids = [peer.station.station_id for peer in peers]
+        async with self.pool.connection() as connection, connection.transaction():
+            rows: list[Any] = await queries.claim_connections(
+                connection,
+                worker_id=self.worker_id,
+                lease_seconds=LEASE_SECONDS,
+                station_ids=station_ids,
+                remotes=[remote_of(peer.socket) for peer in peers],
+                subprotocols=[peer.socket.subprotocol for peer in peers],
+                ocpp_versions=[peer.version for peer in peers],
+            )
+            await queries.notify_evses(connection, station_ids=station_ids)
+        return rows
 
     def release(self, peer: Peer) -> None:
         """The socket has closed; whether the station is offline is for the epoch to tell."""

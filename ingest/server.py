@@ -24,11 +24,12 @@ from ingest.auth import REFUSALS, Credentials, PasswordChecker, Throttle, parse_
 from ingest.book import Station
 from ingest.codec import SUBPROTOCOLS
 from ingest.commands import Dispatcher
+from ingest.gather import Gather
 from ingest.peer import Peer, remote_of
 from ingest.presence import Presence
 from ingest.store import station_of
 from ingest.writer import LOST, Writer
-from sql.database import async_pool
+from sql.database import AsyncConnection, async_pool
 from sql.queries import load_async_queries
 from sql.settings import Settings
 
@@ -53,6 +54,7 @@ class Ingest:
         self.dispatcher = Dispatcher(dsn, self.presence)
         self.passwords = PasswordChecker(secret_key)
         self.throttle, self.unknown = Throttle(), Throttle()
+        self._find = Gather(self._find_all)
         # weak: a handshake may break off after it was approved
         self._approved: WeakKeyDictionary[ServerConnection, Station] = WeakKeyDictionary()
         self._server: Server | None = None
@@ -147,18 +149,22 @@ class Ingest:
         self._approved[socket] = station_of(row)
         return None
 
-    async def _find(self, station_id: str) -> Any:
-        """The station's row; where unknown stations are let in, it is made here."""
+    async def _find_all(self, station_ids: list[str]) -> list[Any]:
+        """The stations' rows, or None; where unknown ones are let in, they are made here."""
         async with self.pool.connection() as connection:
-            rows = await queries.stations(connection, station_ids=[station_id])
-            if not rows and self._takes_unknown(station_id):
-                wanted = {"accept": "Accepted", "pending": "Pending"}
-                status = wanted[self.settings.unknown_stations]
-                await queries.add_station(
-                    connection, station_id=station_id, registration_status=status
+            found = await self._read(connection, station_ids)
+            unknown = [i for i in station_ids if i not in found and self._takes_unknown(i)]
+            if unknown:
+                status = {"accept": "Accepted"}.get(self.settings.unknown_stations, "Pending")
+                await queries.add_stations(
+                    connection, station_ids=unknown, registration_status=status
                 )
-                rows = await queries.stations(connection, station_ids=[station_id])
-        return rows[0] if rows else None
+                found |= await self._read(connection, unknown)
+        return [found.get(station_id) for station_id in station_ids]
+
+    async def _read(self, connection: AsyncConnection, station_ids: list[str]) -> dict[str, Any]:
+        rows = await queries.stations(connection, station_ids=station_ids)
+        return {row[0]: row for row in rows}
 
     def _takes_unknown(self, station_id: str) -> bool:
         return (
@@ -231,10 +237,8 @@ class Ingest:
     async def _refresh(self, peer: Peer) -> None:
         """At a boot: approval, heartbeat and evses may have changed."""
         with suppress(*LOST):
-            async with self.pool.connection() as connection:
-                rows = await queries.stations(connection, station_ids=[peer.station.station_id])
-            if rows:
-                peer.station = station_of(rows[0])
+            if row := await self._find(peer.station.station_id):
+                peer.station = station_of(row)
 
     def _send_away(self) -> None:
         """Connected stations count failures and drop data; disconnected ones keep it."""

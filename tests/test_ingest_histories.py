@@ -75,7 +75,7 @@ async def send(writer: Writer, station: Station, event: Transaction, at: datetim
 
 async def a_station(dsn: str, name: str) -> Station:
     async with await async_connect(dsn) as connection:
-        await queries.add_station(connection, station_id=name, registration_status="Accepted")
+        await queries.add_stations(connection, station_ids=[name], registration_status="Accepted")
         await queries.add_evses(connection, station_id=name, evse_ids=[1])
         await connection.execute(
             "UPDATE evse SET max_power_w = %s WHERE station_id = %s", [LIMIT_W, name]

@@ -13,9 +13,10 @@ LEFT JOIN evse e USING (station_id)
 WHERE s.station_id = ANY(:station_ids::text[])
 GROUP BY s.station_id, t.site_id;
 
--- name: add_station(station_id, registration_status)!
--- A station that presented itself, where unknown ones are let in.
-INSERT INTO station (station_id, registration_status) VALUES (:station_id, :registration_status)
+-- name: add_stations(station_ids, registration_status)!
+-- Stations that presented themselves, where unknown ones are let in.
+INSERT INTO station (station_id, registration_status)
+SELECT unnest(:station_ids::text[]), :registration_status
 ON CONFLICT DO NOTHING;
 
 -- name: keep_password_hmac(station_id, password_hash, password_hmac)!
@@ -33,26 +34,30 @@ INSERT INTO evse (station_id, evse_id)
 SELECT :station_id, unnest(:evse_ids::integer[])
 ON CONFLICT DO NOTHING;
 
--- name: claim_connection(station_id, worker_id, lease_seconds, remote, subprotocol, ocpp_version)$
--- Take the station's connection over, whoever had it; the epoch tells older holders apart.
-WITH claimed AS (
+-- name: claim_connections(worker_id, lease_seconds, station_ids, remotes, subprotocols, ocpp_versions)
+-- Take stations' connections over, whoever had them; the epoch tells older holders apart.
+WITH wanted AS (
+    SELECT * FROM unnest(:station_ids::text[], :remotes::text[], :subprotocols::text[],
+        :ocpp_versions::text[]) AS n(station_id, remote, subprotocol, ocpp_version)
+), claimed AS (
     INSERT INTO connection AS c
         (station_id, worker_id, epoch, lease_until, connected_at, remote, subprotocol)
-    VALUES (:station_id, :worker_id, 1, now() + :lease_seconds * interval '1 second', now(),
-        :remote, :subprotocol)
+    SELECT station_id, :worker_id, 1, now() + :lease_seconds * interval '1 second', now(),
+        remote, subprotocol
+    FROM wanted ORDER BY station_id
     ON CONFLICT (station_id) DO UPDATE SET worker_id = excluded.worker_id, epoch = c.epoch + 1,
         lease_until = excluded.lease_until, connected_at = excluded.connected_at,
         remote = excluded.remote, subprotocol = excluded.subprotocol
-    RETURNING epoch
+    RETURNING station_id, epoch
 ), online AS (
-    UPDATE station SET is_online = true, last_seen_at = now(), ocpp_version = :ocpp_version,
-        contact_changed_at = CASE WHEN is_online THEN contact_changed_at ELSE now() END,
+    UPDATE station s SET is_online = true, last_seen_at = now(), ocpp_version = w.ocpp_version,
+        contact_changed_at = CASE WHEN s.is_online THEN s.contact_changed_at ELSE now() END,
         offline_cause = NULL
-    WHERE station_id = :station_id
+    FROM wanted w WHERE s.station_id = w.station_id
 ), told AS (
-    SELECT pg_notify('connection', :station_id || ' ' || epoch) FROM claimed
+    SELECT station_id, epoch, pg_notify('connection', station_id || ' ' || epoch) FROM claimed
 )
-SELECT epoch FROM claimed LEFT JOIN told ON true;
+SELECT station_id, epoch FROM told;
 
 -- name: release_connections(station_ids, epochs, cause)
 -- Offline, but only where nobody has taken over since.
