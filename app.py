@@ -110,6 +110,7 @@ def run() -> None:
     from sql.processes import family
 
     given = settings()
+    _check_ports(given)
     with migrated(given):
         pass
     secret_key(given)
@@ -136,6 +137,7 @@ def demo(days: int, panel_port: int) -> None:
     from sql.processes import family
 
     given = settings()
+    _check_ports(given, panel_port)
     if not given.database_url:
         click.echo("Starting the embedded database ...")
     key = secret_key(given)
@@ -152,6 +154,18 @@ def demo(days: int, panel_port: int) -> None:
         _introduce(given, passwords, own_password, panel_port)
         if problem := children.wait():
             fail(f"{problem} has ended; its last words are in {logs}")
+
+
+def _check_ports(given: Settings, panel_port: int | None = None) -> None:
+    from sql.processes import PortTakenError, check_port
+
+    try:
+        check_port(given.ocpp_host, given.ocpp_port, "KILOWATCH_OCPP_HOST, KILOWATCH_OCPP_PORT")
+        check_port(given.web_host, given.web_port, "KILOWATCH_WEB_HOST, KILOWATCH_WEB_PORT")
+        if panel_port is not None:
+            check_port("127.0.0.1", panel_port, "python app.py demo --panel-port")
+    except PortTakenError as error:
+        fail(error)
 
 
 def _demo_data(given: Settings, connection: "Connection", key: str, days: int) -> tuple[int, str]:

@@ -1,7 +1,9 @@
 """Several processes of one installation, started and stopped together."""
 
+import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +17,12 @@ from sql.embedded import stop_embedded
 from sql.settings import Settings
 
 APP = Path(__file__).parent.parent / "app.py"
+PR_SET_PDEATHSIG = 1  # prctl(2)
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+class PortTakenError(Exception):
+    """Nothing can listen at an address; the message says which setting names it."""
 
 
 class Family:
@@ -31,6 +39,7 @@ class Family:
             env=self.environment,
             stdout=output,
             stderr=output,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads here
         )
 
     def ended(self) -> str | None:
@@ -60,6 +69,28 @@ class Family:
                 continue
             child.kill()
             child.wait()
+
+
+def _end_with_parent() -> None:
+    """In the child: SIGTERM when the parent has ended, even by SIGKILL. Otherwise children would
+    keep the ports, and the next start would find them taken."""
+    if LIBC is not None:
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def check_port(host: str, port: int, where_from: str) -> None:
+    """Find out before any work is done, and before another installation answers in our place.
+
+    Raises PortTakenError.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError as error:
+            message = f"can't listen on {host}:{port}: {error.strerror} ({where_from})"
+            raise PortTakenError(message) from error
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

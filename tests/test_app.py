@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -78,7 +79,7 @@ def test_an_unreachable_database_is_one_line() -> None:
     assert "secret" not in line
 
 
-@pytest.mark.parametrize("command", ["ingest", "web"])
+@pytest.mark.parametrize("command", ["ingest", "web", "run", "demo"])
 def test_a_taken_port_is_one_line(command: str, database: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -187,6 +188,19 @@ def test_the_demo_comes_up_shows_its_logins_and_ends_cleanly(
         assert json.load(answer)["ready"] is True
     assert program.end(20) == 0
     assert not list(data_dir.glob("postgres/postmaster.pid"))
+
+
+def test_nothing_outlives_a_parent_that_is_killed(
+    database: str, run_program: Callable[..., Program], unused_ports: list[int]
+) -> None:
+    environment = {
+        "KILOWATCH_DATABASE_URL": database, "KILOWATCH_OCPP_PORT": str(unused_ports[0]),
+        "KILOWATCH_WEB_PORT": str(unused_ports[1]),
+    }  # fmt: skip
+    program = run_program([*APP, "run"], environment)
+    program.wait_for("stations connect to")
+    program.process.kill()
+    assert program.end() == -signal.SIGKILL  # its output ends when the last child has
 
 
 @pytest.fixture
