@@ -39,6 +39,7 @@ queries = load_async_queries("ingest")
 PATH = re.compile(r"^/ocpp/([^/?#]{1,200})/?(?:\?.*)?$")
 MOST_BYTES = 1024 * 1024  # the largest frame; NotifyReport may be long
 PING_SECONDS = 30
+BACKLOG = 4096  # a crowd that finds it full tries again after seconds
 
 
 class Ingest:
@@ -97,6 +98,7 @@ class Ingest:
         return serve(
             self._on_socket,
             sock=self._listener,
+            backlog=BACKLOG,
             process_request=self._admit,
             select_subprotocol=_select_subprotocol,
             compression=None,  # 13 KiB per idle connection instead of 40
@@ -258,7 +260,7 @@ def _bind(settings: Settings) -> sockets.socket:
     except OSError:
         listener.close()
         raise
-    listener.listen(4096)
+    listener.listen(BACKLOG)
     return listener
 
 
