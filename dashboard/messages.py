@@ -33,7 +33,7 @@ GRANTED = ("Accepted", "Unlocked", "Scheduled", "RebootRequired")
 def plain_words(action: str | None, frame: str | None, answer: str | None, form: Format) -> str:
     """The sentence for a call of `action` and its answer, both as JSON texts of the wire."""
     say = SAID.get(action or "") or ASKED.get(action or "")
-    call, reply = _parts(frame), _parts(answer)
+    call, reply = _parts(frame), _reply(answer)
     if say is None or len(call) < 4 or not isinstance(call[3], dict):
         return ""
     try:
@@ -44,11 +44,24 @@ def plain_words(action: str | None, frame: str | None, answer: str | None, form:
 
 
 def _parts(text: str | None) -> list[Any]:
-    try:
-        found = json.loads(text or "[]")
-    except ValueError:
-        return []
+    """A frame of the wire; empty when it is none."""
+    found = _read(text)
     return found if isinstance(found, list) else []
+
+
+def _reply(text: str | None) -> list[Any]:
+    """An answer as a frame; those to commands are logged as their payload alone."""
+    found = _read(text)
+    if isinstance(found, dict):
+        return [4, "", found["error"]] if found.get("error") else [3, "", found]
+    return found if isinstance(found, list) else []
+
+
+def _read(text: str | None) -> Any:
+    try:
+        return json.loads(text or "[]")
+    except ValueError:
+        return None
 
 
 def _judged(words: str, reply: list[Any]) -> str:

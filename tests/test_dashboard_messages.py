@@ -81,6 +81,8 @@ def test_a_command_says_what_became_of_it() -> None:
     info = {"status": "Rejected", "statusInfo": {"reasonCode": "Full", "additionalInfo": "no bay"}}
     assert said("RequestStartTransaction", payload, info) == f"Refused, no bay: {asked}"
     with in_language("en"):
+        bare = plain_words("Reset", '[2, "", "Reset", {}]', '{"status": "Accepted"}', Format("en"))
+        assert bare == "Accepted: restart the station"
         error = '[4, "1", "NotSupported", "", {}]'
         words = plain_words("Reset", '[2, "1", "Reset", {"type": "Soft"}]', error, Format("en"))
     assert words == "Refused, NotSupported: restart the station"

@@ -54,7 +54,33 @@ function redraw(site) {
 // Sites further down the list are not in the page; the first snapshot tells how theirs stand.
 const others = new Map();
 
+// Marks on the map count evses that may not be in the list: "1-4,9".
+const known = new Map();
+const marks = [...document.querySelectorAll("[data-evses]")].map((mark) => {
+  const keys = mark.dataset.evses.split(",").flatMap((run) => {
+    const [first, last] = run.split("-").map(Number);
+    return Array.from({ length: (last || first) - first + 1 }, (_, i) => first + i);
+  });
+  return { mark, keys };
+});
+
+function recount({ mark, keys }) {
+  const kinds = keys.map((key) => known.get(key)).filter(Boolean);
+  if (kinds.length < keys.length) return;
+  const free = kinds.filter((kind) => kind === "free").length;
+  const used = kinds.some((kind) => kind === "busy" || kind === "idle");
+  const kind = free ? "free" : used ? "busy" : kinds[0];
+  if (mark.className.baseVal === kind && mark.querySelector("text").textContent === String(free)) return;
+  mark.setAttribute("class", kind);
+  mark.querySelector("use").setAttribute("href", `#${kind}`);
+  mark.querySelector("text").textContent = free;
+  const name = mark.getAttribute("aria-label").replace(/: [^:]*$/, "");
+  mark.setAttribute("aria-label", `${name}: ${say(mark.dataset.words, { n: free })}`);
+}
+
 function apply({ evse_key: keys, state: kinds }) {
+  keys.forEach((key, i) => known.set(key, kinds[i]));
+  marks.forEach(recount);
   const touched = new Set();
   let more = 0;
   keys.forEach((key, i) => {

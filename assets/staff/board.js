@@ -108,7 +108,7 @@
   }
 
   function incidentRow(incident) {
-    const href = incident.station_id ? "/app/station/" + encodeURIComponent(incident.station_id) : "/app/stations";
+    const href = incident.kind === "site_dark" ? "/app/stations?q=" + encodeURIComponent(incident.site || "") : incident.station_id ? "/app/station/" + encodeURIComponent(incident.station_id) : "/app/stations";
     const words = el("div", {}, el("div", { class: "t" }, incidentTitle(incident)), el("div", { class: "c" }, cause(incident)));
     // our own kinds have words in both languages; what a person wrote stands as written
     const next = kw.page().words["next." + incident.kind] || incident.next_step;

@@ -169,7 +169,7 @@ def trail(station_id: str, states: dict[int, str], at_most: int = 3) -> list[Chi
 def _trail(row: data.Row, states: dict[int, str]) -> Child:
     form = formatter()
     done = commands.progress(row, states)
-    evse_id = commands.evse_of(row["payload"])
+    evse_id = commands.evse_of(row["payload"]) or row["ended_evse_id"]
     title = t(ACTIONS[row["action"]]) if row["action"] in ACTIONS else row["action"]
     if evse_id:
         title += ", " + t("Evse {n}", n=evse_id).lower()
@@ -216,7 +216,7 @@ def register(staff: Dash) -> None:
     @staff.callback(
         Output("command-notice", "children"),
         Output("command-pending", "data"),
-        Output("command-trail", "children", allow_duplicate=True),
+        Output("command-tick", "data", allow_duplicate=True),
         *[Input(f"command-{name}", "n_clicks") for name in BUTTONS],
         State("command-evse", "value"),
         State("command-token", "value"),
@@ -238,7 +238,7 @@ def register(staff: Dash) -> None:
     @staff.callback(
         Output("command-notice", "children", allow_duplicate=True),
         Output("command-pending", "data", allow_duplicate=True),
-        Output("command-trail", "children", allow_duplicate=True),
+        Output("command-tick", "data", allow_duplicate=True),
         Input("command-sure", "n_clicks"),
         State("command-pending", "data"),
         State("station-id", "data"),
@@ -264,14 +264,18 @@ def register(staff: Dash) -> None:
 
 
 def send(name: str, found: data.Station, evse_id: int, id_token: str) -> tuple[Any, Any, Any]:
-    """Queue what a button means; its trail stands on the page at once."""
+    """Queue what a button means.
+
+    The last output has the trail drawn anew by its only writer: the answer may be there before
+    this one is, and must not be written over by an older picture.
+    """
     station_id = found.row["station_id"]
     try:
         call = call_for(name, found, evse_id, id_token)
     except (CommandError, ValueError) as error:
         return problem(str(error)), None, no_update
-    data.enqueue(station_id, call, current_user.email)
-    return None, None, trail(station_id, found.states)
+    command_id = data.enqueue(station_id, call, current_user.email)
+    return None, None, f"sent {command_id}"
 
 
 def problem(words: str) -> Child:
@@ -293,7 +297,7 @@ def _register_expert(staff: Dash) -> None:
 
     @staff.callback(
         Output("command-notice", "children", allow_duplicate=True),
-        Output("command-trail", "children", allow_duplicate=True),
+        Output("command-tick", "data", allow_duplicate=True),
         Input("expert-send", "n_clicks"),
         State("expert-action", "value"),
         State("expert-payload", "value"),
@@ -308,8 +312,8 @@ def _register_expert(staff: Dash) -> None:
         call = read_expert(action, payload, found)
         if isinstance(call, str):
             return problem(call), no_update
-        data.enqueue(station_id, call, current_user.email)
-        return None, trail(station_id, found.states)
+        command_id = data.enqueue(station_id, call, current_user.email)
+        return None, f"sent {command_id}"
 
 
 def read_expert(action: str, payload: str, found: data.Station) -> Call | str:

@@ -31,7 +31,7 @@ def layout(station_id: str, parts: dict[str, Any]) -> Child:
         html.Div(rows(station_id, wanted), id="log-rows"),
         dcc.Store(id="log-tick"),  # assets/staff/station.js: something happened here
         sub=sub,
-        right=[again],
+        right=[_search(wanted), again],
         id="log",
     )
 
@@ -48,15 +48,18 @@ def _filters(wanted: data.MessageFilter, counts: data.Row) -> Child:
         [{"label": t("Errors only"), "value": "errors"}, {"label": hidden, "value": "heartbeats"}],
         ["heartbeats"], id="log-flags", className="checks", inline=True,
     )  # fmt: skip
-    action = dcc.Input(
-        wanted.action, id="log-action", type="search", debounce=0.3,
-        placeholder=t("Message"), className="field",
-    )  # fmt: skip
     choices = [
         html.Div(directions, className="choice", title=t("Which messages")),
         html.Div(flags, className="choice", title=t("Which messages")),
     ]
-    return html.Div([*choices, action], className="filters")
+    return html.Div(choices, className="filters")
+
+
+def _search(wanted: data.MessageFilter) -> Child:
+    return dcc.Input(
+        wanted.action, id="log-action", type="search", debounce=0.3,
+        placeholder=t("Message"), className="field",
+    )  # fmt: skip
 
 
 def rows(station_id: str, wanted: data.MessageFilter) -> Child:

@@ -1,7 +1,7 @@
 """What happened: the states of the last 24 hours and the last sessions."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dash import html
@@ -104,7 +104,7 @@ def _axis(since: datetime, now: datetime) -> list[Child]:
 
 def sessions(station_id: str) -> Child:
     """The last ten sessions: when, who, how much, how it ended."""
-    rows = data.read_sessions(station_id)
+    rows, now = data.read_sessions(station_id), datetime.now(UTC)
     columns = [
         Column(t("Begun")), Column(t("Evse")), Column(t("Identified by")), Column(""),
         Column(t("Result"), "ell"), Column(t("Length"), "num"),
@@ -112,18 +112,22 @@ def sessions(station_id: str) -> Child:
     delivered = sum(row["energy_wh"] >= 100 for row in rows)
     sub = t("{n} delivered energy", n=delivered) if rows else ""
     nothing = empty_state(t("No sessions yet"))
-    body = table(t("Last sessions"), columns, [_session(row) for row in rows], empty=nothing)
+    body = table(t("Last sessions"), columns, [_session(row, now) for row in rows], empty=nothing)
     return panel(tn("Last session", "Last {n} sessions", len(rows) or 10), body, sub=sub)
 
 
-def _session(row: data.Row) -> list[Child]:
+def _session(row: data.Row, now: datetime) -> list[Child]:
     form = formatter()
     ended = row["ended_at"]
     good = "finished" if row["energy_wh"] >= 100 else "faulted"
     shape = glyph("charging") if ended is None else glyph(good, 11)
     length = form.duration((ended - row["started_at"]).total_seconds()) if ended else "\u2013"
     return [
-        html.Span(form.stamp(row["started_at"], seconds=False), className="mono small"),
+        html.Span(
+            form.since(row["started_at"], now),
+            title=form.stamp(row["started_at"]),
+            className="mono small",
+        ),
         str(row["evse_id"]),
         html.Span(row["id_token"] or "\u2013", className="mut mono small"),
         shape,

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from dashboard.public.places import Found
@@ -51,6 +51,14 @@ class Mark:
     @property
     def free(self) -> int:
         return sum(found.free for found in self.found)
+
+    @property
+    def keys(self) -> str:
+        """The evses it counts, as a page says it: `1-4,9`."""
+        keys = sorted(evse.key for found in self.found for evse in found.evses)
+        runs = [list(run) for _, run in groupby(enumerate(keys), lambda pair: pair[1] - pair[0])]
+        ends = [(run[0][1], run[-1][1]) for run in runs]
+        return ",".join(f"{a}-{b}" if b > a else str(a) for a, b in ends)
 
     @property
     def kind(self) -> str:

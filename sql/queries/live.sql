@@ -30,13 +30,18 @@ SELECT i.incident_id, i.kind, i.severity, i.site_id, site.name AS site, i.owner,
     extract(epoch FROM i.opened_at)::bigint AS opened_at, extract(epoch FROM i.acknowledged_at)::bigint AS acknowledged_at,
     i.acknowledged_by,
     i.cause, i.next_step,
-    count(DISTINCT a.station_id) AS stations, count(DISTINCT e.evse_key) AS evses,
+    count(DISTINCT coalesce(dark.station_id, a.station_id)) AS stations, count(DISTINCT e.evse_key) AS evses,
     count(DISTINCT o.session_id) AS drivers,
     min(a.station_id) AS station_id, count(DISTINCT a.alert_id) AS alerts
 FROM incident i
 LEFT JOIN site USING (site_id)
 LEFT JOIN alert a ON a.incident_id = i.incident_id AND a.resolved_at IS NULL
-LEFT JOIN evse e ON e.station_id = a.station_id AND (a.evse_id IS NULL OR e.evse_id = a.evse_id)
+-- all of a dark site is dark, also before its alerts have been gathered
+LEFT JOIN station dark ON i.kind = 'site_dark' AND dark.site_id = i.site_id
+    AND dark.contact_changed_at IS NOT NULL
+LEFT JOIN evse e ON e.station_id = dark.station_id
+    OR i.kind <> 'site_dark' AND e.station_id = a.station_id
+        AND (a.evse_id IS NULL OR e.evse_id = a.evse_id)
 LEFT JOIN session o ON o.evse_key = e.evse_key AND o.ended_at IS NULL
 WHERE i.resolved_at IS NULL
 GROUP BY i.incident_id, site.site_id

@@ -83,7 +83,8 @@ WHERE station_id = :station_id AND received_at > now() - interval '24 hours';
 -- The newest commands with what could prove them: a session that began or ended, a boot.
 SELECT c.command_id, c.action, c.payload, c.status, c.response, c.requested_by, c.requested_at,
     c.claimed_at, c.finished_at, s.booted_at,
-    began.evse_id AS began_evse_id, began.started_at, began.energy_wh, ended.ended_at
+    began.evse_id AS began_evse_id, began.started_at, began.energy_wh,
+    ended.ended_at, ended.evse_id AS ended_evse_id
 FROM command c
 JOIN station s USING (station_id)
 LEFT JOIN LATERAL (
@@ -97,7 +98,7 @@ LEFT JOIN LATERAL (
     ORDER BY b.started_at LIMIT 1
 ) began ON true
 LEFT JOIN LATERAL (
-    SELECT ended_at FROM session e
+    SELECT ended_at, evse_id FROM session e
     WHERE c.action IN ('RemoteStopTransaction', 'RequestStopTransaction')
         AND e.station_id = c.station_id AND e.transaction_id = c.payload ->> 'transactionId'
 ) ended ON true
