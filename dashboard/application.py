@@ -8,6 +8,7 @@ from dash import Dash, dcc, html
 from flask import Flask, Response, request
 from prometheus_client import CollectorRegistry
 from psycopg_pool import ConnectionPool
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dashboard import api, auth, health, login, public, stream
 from dashboard.deps import Deps
@@ -42,6 +43,9 @@ class StaffApp(Dash):
 def build(settings: Settings, pool: ConnectionPool[Connection]) -> Flask:
     """See `dashboard.create_app`."""
     app = Flask("dashboard", static_folder=None)
+    if settings.public_url:
+        # a public address means a proxy before us; without one, what a client writes there is a lie
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     deps = Deps(settings, pool)
     registry = CollectorRegistry()
     hub = Hub(

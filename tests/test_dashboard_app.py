@@ -1,5 +1,6 @@
 """The app as a whole: who gets in, health, headers."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -99,3 +100,21 @@ def test_every_role_sees_board_stations_and_energy(
 
 def test_an_address_that_leads_nowhere_says_so(app: Flask) -> None:
     assert "There is no such page" in page(signed_in(app), "/app/nonsense")
+
+
+@pytest.mark.parametrize(
+    ("public_url", "seen"), [("", "127.0.0.1"), ("https://ev.example", "203.0.113.7")]
+)
+def test_a_proxy_is_believed_only_when_there_is_said_to_be_one(
+    database: str, connection: Connection, public_url: str, seen: str
+) -> None:
+    headers = {"X-Forwarded-For": "10.0.0.1, 203.0.113.7", "X-Forwarded-Proto": "https"}
+    with staff_app(database, public_url=public_url) as app:
+        client = app.test_client()
+        page = client.get("/login", headers=headers)
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
+        assert token
+        form = {"email": "mallory@example.org", "password": "x", "csrf_token": token[1]}
+        client.post("/login", data=form, headers=headers | {"Referer": "https://localhost/login"})
+    [(address,)] = connection.execute("SELECT detail ->> 'address' FROM audit_log").fetchall()
+    assert address == seen
