@@ -1,0 +1,131 @@
+"""Every page for those who do not see, do not point, or see few colours: axe, and the keyboard."""
+
+import os
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from sql.database import Connection
+from tests.browser.web import ROOT, Web
+from tests.web import add_evse, add_site
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+STAFF = ("/app/", "/app/stations", "/app/station/ODH-01", "/app/station/MY-01", "/app/energy",
+         "/account")  # fmt: skip
+PUBLIC = ("/", "/site/1", "/e/K7-0001", "/e/K7-0002", "/e/NOPE", "/login", "/nowhere")
+SERIOUS = "() => axe.run({ resultTypes: ['violations'] }).then((found) => found.violations)"
+
+
+@pytest.fixture(autouse=True)
+def _axe() -> None:
+    if not AXE.exists() and not os.environ.get("CI"):
+        pytest.skip("accessibility: axe-core is missing, run `npm ci`")
+
+
+@pytest.fixture(autouse=True)
+def network(connection: Connection) -> None:
+    """One of each: free, faulted, charging, out of contact, never connected, an incident."""
+    site_id = add_site(connection, "Ödeshög E4", "Ödeshög", (58.2275, 14.664))
+    key = add_evse(connection, site_id, "ODH-01", "K7-0001", charging_state="Charging",
+                   status="Occupied")  # fmt: skip
+    add_evse(connection, site_id, "ODH-01", "K7-0002", status="Faulted")
+    add_evse(connection, add_site(connection, "Mora", "Mora", (61.0, 14.5)), "MOR-01", "K7-0003",
+             online=False)  # fmt: skip
+    add_evse(connection, None, "MY-01", "K7-0004", online=False)
+    connection.execute(
+        "UPDATE station SET contact_changed_at = NULL, last_seen_at = NULL"
+        " WHERE station_id = 'MY-01'"
+    )
+    connection.execute(
+        "INSERT INTO session (session_id, station_id, evse_id, evse_key, transaction_id,"
+        " started_at, energy_wh, power_w, id_token)"
+        " VALUES (77, 'ODH-01', 1, %s, '77', now() - interval '5 minutes', 400, 11000, 'TAG')",
+        [key],
+    )
+    connection.execute(
+        "INSERT INTO meter_value (measured_at, received_at, session_id, reading_hash, energy_wh,"
+        " energy_delta_wh, evse_key, evse_id, power_w, soc_pct, station_id, source)"
+        " SELECT now() - i * interval '1 minute', now(), 77, i, 0, 100, %s, 1, 11000, 40, 'ODH-01',"
+        "  'meter' FROM generate_series(1, 4) i",
+        [key],
+    )
+    connection.execute(
+        "INSERT INTO message_log (station_id, received_at, direction, message_id, action, frame)"
+        " VALUES ('ODH-01', now(), 'in', '1', 'Heartbeat', '[2,\"1\",\"Heartbeat\",{}]'),"
+        " ('ODH-01', now(), 'out', '2', 'Reset', '[2,\"2\",\"Reset\",{\"type\":\"Soft\"}]')"
+    )
+    connection.execute(
+        "INSERT INTO incident (kind, severity, site_id, opened_at)"
+        " VALUES ('faulted', 'critical', %s, now())",
+        [site_id],
+    )
+
+
+def problems(page: Page, path: str) -> list[str]:
+    """What axe finds serious or critical, with the places."""
+    page.evaluate(AXE.read_text())
+    found: list[dict[str, Any]] = page.evaluate(SERIOUS)
+    return [
+        f"{path}: {one['id']}: {node['html'][:160]}"
+        for one in found if one["impact"] in ("serious", "critical") for node in one["nodes"]
+    ]  # fmt: skip
+
+
+def settled(page: Page) -> None:
+    """The page is drawn and has heard of the network."""
+    expect(page.locator("h1")).to_have_count(1)
+    if page.locator("#live-word").count():
+        expect(page.locator("#live-word")).to_have_text("Live")
+    if page.locator("#board").count():
+        expect(page.locator(".donut svg")).to_have_count(2)
+    if page.locator("#station").count():
+        expect(page.locator("#log-rows .dash-options-list, #log-rows table")).to_have_count(1)
+        page.wait_for_function("() => !document.querySelector('.choice [role=option]')")
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_axe_finds_nothing_serious_on_staff_pages(open_page: Any, web: Web, theme: str) -> None:
+    page = open_page("/app/", reduced_motion="reduce")
+    page.goto(f"{web.address}/choose?theme={theme}&language=en&next=/app/")
+    found: list[str] = []
+    for path in STAFF:
+        page.goto(web.address + path)
+        settled(page)
+        found += problems(page, path)
+    assert found == []
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_axe_finds_nothing_serious_on_public_pages(
+    browser: Any, web: Web, network: None, scheme: str
+) -> None:
+    phone = {"width": 390, "height": 844}
+    context = browser.new_context(viewport=phone, color_scheme=scheme, reduced_motion="reduce")
+    page, found = context.new_page(), list[str]()
+    for path in PUBLIC:
+        page.goto(web.address + path)
+        found += problems(page, path)
+    context.close()
+    assert found == []
+
+
+def test_commands_are_reached_and_sent_with_the_keyboard(
+    open_page: Any, connection: Connection
+) -> None:
+    page = open_page("/app/station/ODH-01")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    page.locator("#command-evse input:checked").focus()
+    page.keyboard.press("ArrowRight")  # from evse 1 to evse 2
+    reached = []
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id"))
+    assert reached == [
+        f"command-{n}" for n in ("start", "stop", "unlock", "restart", "out", "back")
+    ]
+    page.locator("#command-unlock").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#command-trail")).to_contain_text("Unlock, evse 2")
+    [(payload,)] = connection.execute("SELECT payload FROM command").fetchall()
+    assert payload == {"connectorId": 2}
