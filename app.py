@@ -141,10 +141,10 @@ def demo(days: int, panel_port: int) -> None:
     if not given.database_url:
         click.echo("Starting the embedded database ...")
     key = secret_key(given)
-    with migrated(given) as connection:
-        stations, own_password = _demo_data(given, connection, key, days)
-        passwords = _demo_users(connection, key)
     with family(given) as children:
+        with migrated(given) as connection:
+            stations, own_password = _demo_data(given, connection, key, days)
+            passwords = _demo_users(connection, key)
         logs = given.data_dir / "demo.log"
         fleet = ["simulate", "--stations", str(stations), "--panel-port", str(panel_port)]
         for command in (["ingest"], ["web"], ["jobs"], fleet):

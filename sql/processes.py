@@ -39,7 +39,7 @@ class Family:
             env=self.environment,
             stdout=output,
             stderr=output,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads here
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - no threads here
         )
 
     def ended(self) -> str | None:
@@ -71,7 +71,7 @@ class Family:
             child.wait()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """In the child: SIGTERM when the parent has ended, even by SIGKILL. Otherwise children would
     keep the ports, and the next start would find them taken."""
     if LIBC is not None:

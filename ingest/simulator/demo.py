@@ -8,7 +8,11 @@ from ingest.simulator.history import write_history
 from ingest.simulator.network import Site
 from ingest.simulator.seed import password_of, queries, register
 from sql.database import Connection
+from sql.queries import load_queries
 
+job_queries = load_queries("jobs")
+
+JOB = "demo history"  # as the query has_history knows it
 OWN_STATION, OWN_TOKEN = "MY-01", "MYTAG"
 OWN_SITE = "Your own station"
 
@@ -44,11 +48,18 @@ def fill_history(
     days: int,
     progress: Callable[[int], object],
 ) -> tuple[int, float]:
-    """The last days' sessions of every evse. Returns how many, and the seconds it took."""
+    """The last days' sessions of every evse that has none yet: an interrupted start is continued.
+
+    Returns how many, and the seconds it took.
+    """
     started = time.monotonic()
-    sessions = write_history(dsn, sites, days=days, processes=2, progress=progress)
+    done = {(row[0], row[1]) for row in queries.evses_with_history(connection)}
+    progress(len(done))
+    job_queries.note_start(connection, job=JOB)
+    sessions = write_history(dsn, sites, days=days, processes=2, progress=progress, done=done)
     connection.execute("ANALYZE")
     connection.execute("CALL process_refresh_requests()")
+    job_queries.note_end(connection, job=JOB, error=None)
     return sessions, time.monotonic() - started
 
 

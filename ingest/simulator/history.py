@@ -5,7 +5,8 @@ Two processes plan and write, each its own share of the evses, so that they neve
 
 import asyncio
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+import signal
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -20,6 +21,7 @@ from ingest.simulator.seed import id_tokens
 from ingest.store import station_of, store
 from ingest.translate import Reading
 from sql.database import AsyncConnection, async_connect
+from sql.processes import end_with_parent
 from sql.queries import load_async_queries
 
 queries = load_async_queries("ingest")
@@ -39,23 +41,39 @@ def write_history(
     days: int,
     processes: int,
     progress: Callable[[int], object],
+    done: Collection[tuple[str, int]] = (),
 ) -> int:
-    """Write the days up to now; `progress` hears of evses done. Returns the sessions written."""
+    """Write the days up to now; `progress` hears of evses done. Returns the sessions written.
+
+    `done`: station_id and evse_id of those to leave as they are. An evse's past is written whole
+    or not at all, so an interrupted history can be continued.
+    """
     evses: Share = [
         (station.station_id, site.time_zone, evse)
         for site in sites
         for station in site.stations
         for evse in station.evses
+        if (station.station_id, evse.evse_id) not in done
     ]
     shares = [evses[i : i + SHARE] for i in range(0, len(evses), SHARE)]
     context = multiprocessing.get_context("spawn")
     written = 0
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_prepare) as pool:
         futures = {pool.submit(_write, dsn, share, days): len(share) for share in shares}
-        for future in as_completed(futures):
-            written += future.result()
-            progress(futures[future])
+        try:
+            for future in as_completed(futures):
+                written += future.result()
+                progress(futures[future])
+        except BaseException:  # Ctrl-C, too
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return written
+
+
+def _prepare() -> None:
+    """In a writing process: Ctrl-C is for the parent, which lets it finish what it is at."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
 
 
 def _write(dsn: str, share: Share, days: int) -> int:
@@ -71,7 +89,8 @@ async def _write_share(dsn: str, share: Share, days: int) -> int:
         written = 0
         for station_id, zone, evse in share:
             past = _past(_rng(station_id, evse), evse, ZoneInfo(zone), days)
-            written += await _write_evse(connection, stations[station_id], past)
+            async with connection.transaction():
+                written += await _write_evse(connection, stations[station_id], past)
     return written
 
 
@@ -89,9 +108,9 @@ async def _write_evse(
         _play(book, station, planned, rng.choice(drivers))
         written += 1
         if len(book.fast_rows) >= BATCH_ROWS or not book.session_ids:
-            await _commit(connection, book)
+            await _store(connection, book)
             book = await _book(connection, drivers)
-    await _commit(connection, book)
+    await _store(connection, book)
     return written
 
 
@@ -162,7 +181,6 @@ def _play_statuses(book: Book, station: Station, planned: PlannedSession) -> Non
         apply(book, station, event, at)
 
 
-async def _commit(connection: AsyncConnection, book: Book) -> None:
+async def _store(connection: AsyncConnection, book: Book) -> None:
     book.live.clear()  # nobody watches the past
-    async with connection.transaction():
-        await store(connection, book, careful=False)
+    await store(connection, book, careful=False)

@@ -44,8 +44,15 @@ FROM evse e JOIN station t USING (station_id) JOIN session s USING (evse_key)
 WHERE t.note = 'simulated' GROUP BY e.evse_key;
 
 -- name: has_history()$
--- Whether the past has been written.
-SELECT EXISTS (SELECT FROM session WHERE started_at < now() - interval '12 hours');
+-- Whether the past has been written to its end, or is somebody else's.
+SELECT coalesce((SELECT finished_at IS NOT NULL FROM job_run WHERE job = 'demo history'),
+    EXISTS (SELECT FROM session WHERE started_at < now() - interval '12 hours'));
+
+-- name: evses_with_history()
+-- The evses whose past an interrupted start has written.
+SELECT e.station_id, e.evse_id FROM evse e JOIN station t USING (station_id)
+WHERE t.note = 'simulated' AND EXISTS (SELECT FROM session s
+    WHERE s.evse_key = e.evse_key AND s.transaction_id ~ '^h[0-9]+$');
 
 -- name: has_station(station_id)$
 -- Whether the station is registered.
