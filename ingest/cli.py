@@ -1,12 +1,33 @@
 """Commands about stations: accept them, register them, play them."""
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from sql.cli import dsn_of, fail, log_to_stderr, migrated, settings
 from sql.settings import secret_key
+
+
+def plain_text(most: int) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    """Check an argument: 1 to `most` characters that can be printed; None stays None."""
+
+    def check(
+        _context: click.Context, _parameter: click.Parameter, value: str | None
+    ) -> str | None:
+        if value is not None and not (value.isprintable() and 1 <= len(value) <= most):
+            raise click.BadParameter(f"expected 1 to {most} printable characters")
+        return value
+
+    return check
+
+
+STATION_ID = click.argument("station_id", metavar="ID", callback=plain_text(48))
+TOKEN = click.argument("id_token", metavar="TOKEN", callback=plain_text(255))
+PASSWORD = click.option(
+    "--password", callback=plain_text(200), help="Generated and printed if left out."
+)
 
 
 @click.command()
@@ -62,11 +83,17 @@ def station() -> None:
 
 
 @station.command("add")
-@click.argument("station_id", metavar="ID")
-@click.option("--password", help="For Basic authentication; generated and printed if left out.")
-@click.option("--site", help="Number or name of the site; a new name makes a new site.")
+@STATION_ID
+@PASSWORD
+@click.option(
+    "--site",
+    callback=plain_text(200),
+    help="Number or name of the site; a new name makes a new site.",
+)
 @click.option("--evses", type=click.IntRange(1, 100), default=1, show_default=True)
-@click.option("--max-power-w", type=click.IntRange(1), help="What each evse can deliver, in W.")
+@click.option(
+    "--max-power-w", type=click.IntRange(1, 10_000_000), help="What each evse can deliver, in W."
+)
 @click.option("--standard", help="Connector in OCPI's spelling, e.g. IEC_62196_T2_COMBO.")
 def station_add(station_id: str, password: str | None, **options: Any) -> None:
     """Register the station ID."""
@@ -81,8 +108,8 @@ def station_add(station_id: str, password: str | None, **options: Any) -> None:
 
 
 @station.command("password")
-@click.argument("station_id", metavar="ID")
-@click.option("--password", help="Generated and printed if left out.")
+@STATION_ID
+@PASSWORD
 def station_password(station_id: str, password: str | None) -> None:
     """Set a station's password."""
     from ingest.admin import set_password
@@ -94,8 +121,8 @@ def station_password(station_id: str, password: str | None) -> None:
 
 
 @station.command("approve")
-@click.argument("station_id", metavar="ID")
-@click.option("--password", help="Generated and printed if left out.")
+@STATION_ID
+@PASSWORD
 def station_approve(station_id: str, password: str | None) -> None:
     """Let in a station that awaits approval (KILOWATCH_UNKNOWN_STATIONS=pending)."""
     from ingest.admin import approve_station
@@ -122,14 +149,14 @@ def token() -> None:
 
 
 @token.command("add")
-@click.argument("id_token", metavar="TOKEN")
+@TOKEN
 @click.option(
     "--status",
     type=click.Choice(["Accepted", "Blocked", "Expired", "Invalid"]),
     default="Accepted",
     show_default=True,
 )
-@click.option("--parent", help="Group the token belongs to.")
+@click.option("--parent", callback=plain_text(255), help="Group the token belongs to.")
 @click.option("--concurrent", is_flag=True, help="May charge several vehicles at once.")
 def token_add(id_token: str, status: str, parent: str | None, concurrent: bool) -> None:
     """Add an id token, or change it."""
@@ -141,7 +168,7 @@ def token_add(id_token: str, status: str, parent: str | None, concurrent: bool) 
 
 
 @token.command("block")
-@click.argument("id_token", metavar="TOKEN")
+@TOKEN
 def token_block(id_token: str) -> None:
     """Block an id token."""
     from ingest.admin import block_token

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 import click
+import psycopg
 
 from sql import DatabaseError, RequestError
 from sql.database import Connection, connect, database_url
@@ -49,6 +50,9 @@ def migrated(given: Settings) -> Iterator[Connection]:
             yield connection
     except (DatabaseError, RequestError) as error:
         fail(error)
+    except psycopg.Error as error:  # gone meanwhile, full, not allowed
+        # the primary message only: details quote rows, password hashes and all
+        fail(f"database: {error.diag.message_primary or ' '.join(str(error).split())}")
 
 
 def log_to_stderr() -> None:

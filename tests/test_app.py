@@ -118,6 +118,33 @@ def test_a_station_is_added_once_and_listed(database: str, connection: Connectio
     assert hashes[0].startswith("$argon2id$")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["station", "add", ""],
+        ["station", "add", "S" * 49],
+        ["station", "add", "two\nlines"],
+        ["station", "add", "S1", "--password", ""],
+        ["station", "add", "S1", "--max-power-w", "99999999999"],
+        ["token", "add", ""],
+        ["token", "add", "T" * 256],
+    ],
+)
+def test_what_the_database_could_not_keep_is_bad_usage(arguments: list[str]) -> None:
+    result = app(*arguments, DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].startswith("Error: Invalid value for")
+
+
+def test_a_statement_the_database_refuses_is_one_line_without_the_row(
+    database: str, connection: Connection
+) -> None:
+    connection.execute("ALTER TABLE station ADD CHECK (station_id <> 'S1')")
+    line = one_line(app("station", "add", "S1", DATABASE_URL=database), 1)
+    assert "violates check constraint" in line
+    assert "argon2" not in line
+
+
 def test_an_unknown_station_gets_no_password(database: str) -> None:
     line = one_line(app("station", "password", "NOPE", DATABASE_URL=database), 1)
     assert "no station is called NOPE" in line
