@@ -21,8 +21,8 @@ from billing.cli import tariff
 from dashboard.cli import api_token, make_server, user, web
 from ingest.cli import ingest, simulate, station, token
 from sql import DatabaseError
-from sql.cli import dsn_of, fail, log_to_stderr, migrated, settings
-from sql.settings import HIDDEN, PREFIX, Settings, origins, secret_key
+from sql.cli import dsn_of, fail, key_of, log_to_stderr, migrated, settings
+from sql.settings import HIDDEN, PREFIX, Settings, origins
 
 if TYPE_CHECKING:
     from sql.database import Connection
@@ -73,7 +73,7 @@ def _value(given: Settings, name: str) -> str:
         fail(f"{name} is no setting; see: python app.py settings", 2)
     if field == "database_url":
         return dsn_of(given)
-    return secret_key(given) if field == "secret_key" else str(getattr(given, field))
+    return key_of(given) if field == "secret_key" else str(getattr(given, field))
 
 
 def __getattr__(name: str) -> Any:
@@ -113,7 +113,7 @@ def run() -> None:
     _check_ports(given)
     with migrated(given):
         pass
-    secret_key(given)
+    key_of(given)
     with family(given) as children:
         for _ in range(given.workers):
             children.start("ingest")
@@ -140,7 +140,7 @@ def demo(days: int, panel_port: int) -> None:
     _check_ports(given, panel_port)
     if not given.database_url:
         click.echo("Starting the embedded database ...")
-    key = secret_key(given)
+    key = key_of(given)
     with family(given) as children:
         with migrated(given) as connection:
             stations, own_password = _demo_data(given, connection, key, days)

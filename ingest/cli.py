@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from sql.cli import dsn_of, fail, log_to_stderr, migrated, settings
-from sql.settings import secret_key
+from sql.cli import dsn_of, fail, key_of, log_to_stderr, migrated, settings
 
 
 def plain_text(most: int) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
@@ -40,7 +39,7 @@ def ingest() -> None:
     with migrated(given) as connection:
         dsn = connection.info.dsn if given.database_url else dsn_of(given)
     try:
-        run(given, given.database_url or dsn, secret_key(given))
+        run(given, given.database_url or dsn, key_of(given))
     except OSError as error:
         fail(
             f"can't listen on {given.ocpp_host}:{given.ocpp_port}: {error.strerror}"
@@ -66,7 +65,7 @@ def simulate(stations: int, speed: float, seed: int, url: str | None, panel_port
         try:
             simulate(
                 connection,
-                secret_key(given),
+                key_of(given),
                 url=url or f"ws://{given.ocpp_host}:{given.ocpp_port}/ocpp",
                 stations=stations,
                 speed=speed,

@@ -13,7 +13,7 @@ import psycopg
 from sql import DatabaseError, RequestError
 from sql.database import Connection, connect, database_url
 from sql.migrate import migrate
-from sql.settings import Settings, SettingsError, read_settings, unknown_names
+from sql.settings import Settings, SettingsError, read_settings, secret_key, unknown_names
 
 
 def fail(message: object, code: int = 1) -> NoReturn:
@@ -37,6 +37,14 @@ def dsn_of(given: Settings) -> str:
     try:
         return database_url(given)
     except DatabaseError as error:
+        fail(error)
+
+
+def key_of(given: Settings) -> str:
+    """The installation's secret key; made and kept at the first start."""
+    try:
+        return secret_key(given)
+    except SettingsError as error:
         fail(error)
 
 

@@ -1,5 +1,6 @@
 """Settings: environment variables with the prefix KILOWATCH_, read once and typed."""
 
+import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,11 +64,21 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     settings = _convert(given)
     if settings.time_zone not in available_timezones():
         raise SettingsError(
-            f"{PREFIX}TIME_ZONE={settings.time_zone} is no time zone; expected Europe/Stockholm, say"
+            f"{PREFIX}TIME_ZONE={settings.time_zone} is no time zone;"
+            " expected one such as Europe/Stockholm"
         )
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise SettingsError(f"{PREFIX}TLS_CERT and {PREFIX}TLS_KEY go together: set both or none")
+    for name in ("tls_cert", "tls_key", "tls_client_ca"):
+        _check_readable(name, getattr(settings, name))
     return settings
+
+
+def _check_readable(name: str, path: str) -> None:
+    if path and not os.access(path, os.R_OK):
+        raise SettingsError(
+            f"{PREFIX}{name.upper()}={path}: there is no such file that can be read"
+        )
 
 
 def _convert(given: Mapping[str, str]) -> Settings:
@@ -101,10 +112,24 @@ def origins(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def secret_key(settings: Settings) -> str:
-    """The given secret key, or one that is generated at the first start and kept (mode 0600)."""
+    """The given secret key, or one that is generated at the first start and kept (mode 0600).
+
+    Raises:
+        SettingsError: it can neither be read nor kept.
+    """
     if settings.secret_key:
         return settings.secret_key
     path = settings.data_dir / "secret_key"
+    try:
+        return _kept_key(path)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot keep the secret key in {path}: {error.strerror}"
+            f" ({PREFIX}DATA_DIR, {PREFIX}SECRET_KEY)"
+        ) from error
+
+
+def _kept_key(path: Path) -> str:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f"secret_key.{secrets.token_hex(4)}")

@@ -58,6 +58,7 @@ def test_every_command_explains_itself() -> None:
         ("UNKNOWN_STATIONS", "maybe", "KILOWATCH_UNKNOWN_STATIONS=maybe"),
         ("TIME_ZONE", "Mars/Olympus", "KILOWATCH_TIME_ZONE=Mars/Olympus is no time zone"),
         ("TLS_CERT", "cert.pem", "KILOWATCH_TLS_CERT and KILOWATCH_TLS_KEY go together"),
+        ("TLS_CLIENT_CA", "/none.pem", "KILOWATCH_TLS_CLIENT_CA=/none.pem: there is no such file"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_and_names_itself(
@@ -77,6 +78,12 @@ def test_an_unreachable_database_is_one_line() -> None:
     line = one_line(app("migrate", DATABASE_URL=url), 1)
     assert "KILOWATCH_DATABASE_URL" in line
     assert "secret" not in line
+
+
+def test_a_folder_that_cannot_keep_the_secret_key_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    line = one_line(app("settings", "--value", "SECRET_KEY", DATA_DIR=str(tmp_path / "file")), 1)
+    assert "KILOWATCH_DATA_DIR, KILOWATCH_SECRET_KEY" in line
 
 
 @pytest.mark.parametrize("command", ["ingest", "web", "run", "demo"])
