@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 
-from dashboard.auth import hash_password
+from dashboard.auth import hash_password, verify
 from sql import RequestError
 from sql.database import Connection
 from sql.queries import load_queries
@@ -40,7 +40,8 @@ def put_demo_user(connection: Connection, email: str, secret_key: str) -> str:
     """Add one of the demo's people; returns the password, which follows from the secret key."""
     name, role = DEMO_USERS[email]
     password = hmac.new(secret_key.encode(), f"demo {email}".encode(), "sha256").hexdigest()[:12]
-    put_user(connection, email, name, role, password)
+    if not verify(queries.password_hash(connection, email=email) or "", password):
+        put_user(connection, email, name, role, password)
     return password
 
 

@@ -12,9 +12,10 @@ from typing import Any, Concatenate, ParamSpec
 
 from flask import Blueprint, Response, g, make_response, render_template, request
 from flask.json import dumps
+from psycopg.errors import DataError
 from psycopg.errors import Error as DatabaseError
 from psycopg.types.json import Jsonb
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from dashboard.api_input import (
     MOST_ROWS,
@@ -33,6 +34,7 @@ from dashboard.api_wait import wait_for_command
 from dashboard.deps import Deps, Rows
 from dashboard.openapi import openapi
 from dashboard.public.responses import harden
+from sql import DatabaseError as UnreachableError
 from sql.queries import load_queries
 
 log = logging.getLogger(__name__)
@@ -79,7 +81,9 @@ def _json(deps: Deps, scope: str, view: View[P]) -> Callable[P, Response]:
             return _respond(*view(deps, *args, **kwargs))
         except Problem as problem:
             return _respond(problem.body, problem.status)
-        except DatabaseError:
+        except (DataError, OverflowError):
+            return _respond(wrong("request", "values that can be kept", request.path).body, 422)
+        except (DatabaseError, UnreachableError):
             log.exception("the database did not answer %s", request.path)
             return _respond(Problem(503, "unavailable", "no database, try again later").body, 503)
 
@@ -246,11 +250,13 @@ def _outcome(row: dict[str, Any]) -> Answer:
 
 
 def _body() -> object:
-    if (request.content_length or 0) > MOST_BODY_BYTES:
-        raise Problem(413, "too_large", f"a body has at most {MOST_BODY_BYTES} bytes")
+    request.max_content_length = MOST_BODY_BYTES  # also of a body that comes in chunks
     try:
         return request.get_json(force=True)
-    except BadRequest:
+    except RequestEntityTooLarge:
+        message = f"a body has at most {MOST_BODY_BYTES} bytes"
+        raise Problem(413, "too_large", message) from None
+    except (BadRequest, RecursionError):
         raise wrong("body", 'JSON such as {"action": "Reset", "payload": {}}', "no JSON") from None
 
 

@@ -41,7 +41,7 @@ def wrong(field: str, expected: str, got: object) -> Problem:
 def whole(arguments: Mapping[str, str], field: str, usual: int, most: int) -> int:
     """A whole number from 1 to `most`."""
     text = arguments.get(field, str(usual))
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= most:
+    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= most:
         raise wrong(field, f"a whole number from 1 to {most}", text)
     return int(text)
 
@@ -109,7 +109,7 @@ def cursor_of(arguments: Mapping[str, str]) -> tuple[datetime | None, int | None
         return None, None
     try:
         at, _, number = base64.urlsafe_b64decode(text.encode()).decode().partition("|")
-        return datetime.fromisoformat(at), int(number)
+        return datetime.fromisoformat(at), int(number[:18])
     except (ValueError, binascii.Error):
         raise wrong("cursor", "a next_cursor of an earlier answer", text) from None
 

@@ -170,6 +170,12 @@ def audit(deps: Deps, actor: str, action: str, subject: str, **detail: Any) -> N
         queries.audit(connection, actor=actor, action=action, subject=subject, detail=Jsonb(detail))
 
 
+def end_sessions(deps: Deps, user: User) -> None:
+    """Cookies given out so far open nothing any more, on whatever device they are."""
+    with deps.connection() as connection:
+        queries.new_salt(connection, user_id=user.user_id)
+
+
 def own_path(wanted: str | None, fallback: str) -> str:
     """Where to go next: only a path of ours, never another host (//host, /\\host, https:...)."""
     if not wanted or not wanted.startswith("/") or wanted[1:2] in ("/", "\\"):

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
-from dashboard.auth import Throttled, audit, check_password, own_path
+from dashboard.auth import Throttled, audit, check_password, end_sessions, own_path
 from dashboard.deps import Deps
 from dashboard.i18n import LANGUAGE_COOKIE, LANGUAGES, THEME_COOKIE, THEMES, mark, t
 from dashboard.public.responses import harden
@@ -72,6 +72,7 @@ def _log_out(deps: Deps) -> Response:
         abort(400)
     if current_user.is_authenticated:
         audit(deps, current_user.email, "logout", current_user.email)
+        end_sessions(deps, current_user)
     logout_user()
     session.clear()
     return redirect("/login")

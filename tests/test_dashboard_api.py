@@ -1,6 +1,7 @@
 """The JSON API: tokens, pages, clear refusals, and commands that wait for their answer."""
 
 import hashlib
+import io
 import json
 import re
 import threading
@@ -262,6 +263,30 @@ def test_every_command_is_written_down_with_its_token(
     assert row
     assert row[:3] == ("api:bot", "command", "KVH-01")
     assert row[3]["action"] == "Reset"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/sessions?limit=99999999999", "/sessions?station_id=%00", "/sessions?cursor=%00",
+        "/energy?from=9999-12-31T00:00:00Z", "/energy?to=0001-01-01T00:00:00Z", "/stations/%00",
+        "/stations?site_id=9999999999",
+    ],
+)  # fmt: skip
+def test_values_nobody_can_keep_are_the_asker_s_mistake(client: FlaskClient, path: str) -> None:
+    answer = client.get(f"/api/v1{path}", headers=READER)
+    assert answer.status_code in (404, 422), answer.text
+    assert answer.get_json()["error"]
+
+
+def test_a_body_in_chunks_has_a_limit_too(client: FlaskClient) -> None:
+    answer = client.post(
+        "/api/v1/stations/KVH-01/commands",
+        headers=ACTOR,
+        input_stream=io.BytesIO(b" " * 200_000),
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert answer.status_code == 413
 
 
 def test_unknown_addresses_and_methods_are_answered_in_json(client: FlaskClient) -> None:

@@ -145,6 +145,15 @@ def test_signing_in_and_out_is_written_down(client: FlaskClient, connection: Con
     assert actions == [("login_failed",), ("login",), ("logout",)]
 
 
+def test_a_cookie_kept_from_before_the_sign_out_opens_nothing(client: FlaskClient) -> None:
+    log_in(client)
+    page = client.get("/account")
+    kept = page.request.headers["Cookie"]
+    client.post("/logout", data={"csrf_token": token(page.text)})
+    thief = client.application.test_client(use_cookies=False)
+    assert thief.get("/account", headers={"Cookie": kept}).status_code == 302
+
+
 def test_a_changed_password_ends_every_session(client: FlaskClient, connection: Connection) -> None:
     log_in(client)
     connection.execute("UPDATE app_user SET session_salt = 'new'")

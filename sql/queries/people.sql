@@ -8,6 +8,10 @@ ON CONFLICT (lower(email)) DO UPDATE SET name = excluded.name, role = excluded.r
     password_hash = excluded.password_hash, is_active = true,
     session_salt = gen_random_uuid()::text;
 
+-- name: password_hash(email)$
+-- What a person's password is checked against.
+SELECT password_hash FROM app_user WHERE lower(email) = lower(:email);
+
 -- name: add_api_token(name, token_hash, scopes)!
 -- Keep a new token by its hash; no row if the name is taken.
 INSERT INTO api_token (name, token_hash, scopes) VALUES (:name, :token_hash, :scopes)
