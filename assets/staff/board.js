@@ -148,7 +148,7 @@
 
   function cause(incident) {
     const said = kw.page().words["cause." + incident.kind] || (incident.kind in GLYPH ? kw.page().words["fault." + incident.cause] : incident.cause) || "";
-    const running = incident.drivers && GLYPH[incident.kind] === "unknown" ? kw.t("cars_may_charge", { n: incident.drivers }) : "";
+    const running = incident.drivers && GLYPH[incident.kind] === "unknown" ? plural("cars_may_charge", incident.drivers) : "";
     return [said, running].filter(Boolean).join(" ") || siteOf(incident);
   }
 

@@ -6,20 +6,24 @@
   let keys = new Set(), stationId = "", known = new Map(), ticks = 0, asking = 0;
 
   function begin(element) {
-    keys = new Set((element.dataset.keys || "").split(",").filter(Boolean).map(Number));
     stationId = element.dataset.station;
-    known = new Map([...keys].map((key) => [key, shape(store.rows.get(key))]));
+    known = new Map((element.dataset.drawn || "").split(";").filter(Boolean).map((one) => {
+      const [key, drawn] = one.split("=");
+      return [Number(key), drawn];
+    }));
+    keys = new Set(known.keys());
+    take([...keys].map((key) => store.rows.get(key)).filter(Boolean));
   }
 
   // what the server has drawn for: another state or session needs another card, and 0.1 kWh prove a start
-  const shape = (row) => (row ? [row.state, row.session_id, row.is_online, row.energy_wh >= 100].join() : "");
+  const shape = (row) => [row.state, row.session_id, row.is_online, row.energy_wh >= 100].join();
 
   function take(rows) {
     if (!document.getElementById("station")) return;
     let redraw = false;
     for (const row of rows) {
       if (!keys.has(row.evse_key)) continue;
-      if (known.get(row.evse_key) !== "" && known.get(row.evse_key) !== shape(row)) redraw = true;
+      if (known.get(row.evse_key) !== shape(row)) redraw = true;
       known.set(row.evse_key, shape(row));
       tick(row);
       askLog();

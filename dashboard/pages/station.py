@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from dash import Dash, Input, Output, State, dcc, html
 
-from dashboard import data
+from dashboard import commands, data
 from dashboard.components import Child, error_state
 from dashboard.i18n import mark, t
 from dashboard.pages import (
@@ -57,8 +57,8 @@ def heading(found: data.Station) -> Child:
 def body(found: data.Station, parts: dict[str, Any]) -> list[Child]:
     station_id = found.row["station_id"]
     now = datetime.now(UTC)
-    keys = ",".join(str(evse["evse_key"]) for evse in found.evses)
-    here = {"data-station": station_id, "data-keys": keys}
+    drawn = ";".join(shape(evse) for evse in found.evses)
+    here = {"data-station": station_id, "data-drawn": drawn}
     return [
         html.Div(id="station", hidden=True, **here),
         dcc.Store(id="station-id", data=station_id),
@@ -76,6 +76,14 @@ def body(found: data.Station, parts: dict[str, Any]) -> list[Child]:
             className="cols even past",
         ),
     ]
+
+
+def shape(evse: data.Row) -> str:
+    """What this page was drawn for, as assets/staff/station.js says it: a change that comes before
+    the first live picture is noticed by the difference."""
+    flags = (evse["is_online"], (evse["energy_wh"] or 0) >= commands.SUCCESS_WH)
+    parts = [evse["state"], evse["session_id"] or "", *(str(flag).lower() for flag in flags)]
+    return f"{evse['evse_key']}={','.join(map(str, parts))}"
 
 
 def register(staff: Dash) -> None:

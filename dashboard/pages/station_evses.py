@@ -143,10 +143,10 @@ def _soc(value: float | None) -> str:
 def curve(evse: data.Row) -> Child | None:
     """Power, energy and state of charge of the running session; grows with the live feed.
 
-    None before the second reading.
+    None before the second reading of power.
     """
     rows = data.read_curve(evse)
-    if len(rows) < 2:
+    if sum(row["power_w"] is not None for row in rows) < 2:
         return None
     labels = {"power": t("Power"), "energy": t("Energy"), "soc": t("State of charge"),
               "no_data": t("no data")}  # fmt: skip

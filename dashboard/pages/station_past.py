@@ -8,7 +8,7 @@ from dash import html
 
 from dashboard import data
 from dashboard.components import Child, Column, empty_state, glyph, panel, table
-from dashboard.i18n import formatter, t, tn
+from dashboard.i18n import formatter, mark, t, tn
 from dashboard.messages import STOPS
 from dashboard.pages.frame import named
 from dashboard.states import state_word
@@ -23,6 +23,17 @@ CHARGING_STATES = {
 }  # fmt: skip
 STATUSES = {"Available": "available", "Faulted": "faulted", "Unavailable": "unavailable",
             "Reserved": "reserved", "Occupied": "preparing"}  # fmt: skip
+
+# What made a session implausible, as its facts name it.
+FLAGS = {
+    "stop_lost": mark("its stop was lost"),
+    "stop_late": mark("its stop came late"),
+    "start_missing": mark("its start is missing"),
+    "register_decreased": mark("a lower meter reading"),
+    "register_jumped": mark("an impossibly high meter reading"),
+    "times_reversed": mark("its times are reversed"),
+    "value_unreadable": mark("a value could not be read"),
+}
 
 
 def timeline(found: data.Station, now: datetime) -> Child:
@@ -143,5 +154,6 @@ def _result(row: data.Row) -> str:
     reason = row["stop_reason"] or ""
     words = [energy, t(STOPS[reason]) if reason in STOPS else reason]
     if row["flags"]:
-        words.append(t("flagged: {flags}", flags=", ".join(row["flags"])))
+        plain = (t(FLAGS[flag]) if flag in FLAGS else flag for flag in row["flags"])
+        words.append(t("flagged: {flags}", flags=", ".join(plain)))
     return ", ".join(word for word in words if word)
