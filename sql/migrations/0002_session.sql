@@ -3,7 +3,7 @@
 CREATE SEQUENCE session_id_seq AS bigint MAXVALUE 2147483647;  -- also 1.6's integer transactionId
 
 CREATE TABLE session (
-    session_id       bigint PRIMARY KEY,
+    session_id       bigint PRIMARY KEY DEFAULT nextval('session_id_seq'),
     operator_id      integer,
     site_id          integer,
     station_id       text NOT NULL,

@@ -10,7 +10,7 @@ CREATE TABLE command (
     status       text NOT NULL DEFAULT 'queued'
                  CHECK (status IN ('queued', 'claimed', 'answered', 'unknown', 'refused')),
     response     jsonb,
-    requested_by text NOT NULL,
+    requested_by text NOT NULL DEFAULT session_user,
     payment_id   bigint,
     requested_at timestamptz NOT NULL DEFAULT now(),
     expires_at   timestamptz NOT NULL DEFAULT now() + interval '60 seconds',
@@ -39,7 +39,7 @@ CREATE TABLE incident (
     severity        text NOT NULL CHECK (severity IN ('critical', 'high', 'low')),
     site_id         integer REFERENCES site,
     owner           text,
-    opened_at       timestamptz NOT NULL,
+    opened_at       timestamptz NOT NULL DEFAULT now(),
     acknowledged_at timestamptz,
     acknowledged_by text,
     resolved_at     timestamptz,
@@ -57,7 +57,7 @@ CREATE TABLE alert (
     kind        text NOT NULL,
     station_id  text,
     evse_id     integer,
-    raised_at   timestamptz NOT NULL,
+    raised_at   timestamptz NOT NULL DEFAULT now(),
     resolved_at timestamptz,
     detail      jsonb NOT NULL DEFAULT '{}'
 );

@@ -5,6 +5,8 @@ SELECT
     e.evse_key, e.station_id, e.evse_id, e.public_code, e.max_power_w,
     s.site_id, s.is_online, s.last_seen_at, s.contact_changed_at, s.offline_cause,
     CASE
+        -- never connected is not lost: nobody who counts by state may take it for harm
+        WHEN NOT s.is_online AND s.contact_changed_at IS NULL THEN 'unconnected'
         WHEN NOT s.is_online OR c.status IS NULL AND o.session_id IS NULL THEN 'unknown'
         WHEN c.status = 'Faulted' OR s.status = 'Faulted' THEN 'faulted'
         WHEN c.status = 'Unavailable' OR s.status = 'Unavailable' THEN 'unavailable'
