@@ -23,11 +23,13 @@ OF_THEIR_OWN = ("live", "board")  # they bring a web server and a browser
 def main() -> None:
     names = [*ON_THE_RIG, *OF_THEIR_OWN]
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("names", nargs="*", default=names, choices=[*names, []], metavar="name",
-                        help=", ".join(names))  # fmt: skip
+    # without `choices`: argparse would look for the empty list among them
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(names))
     parser.add_argument("--write", action="store_true", help="also into docs/benchmarks.md")
     asked = parser.parse_args()
-    for name in asked.names:
+    if unknown := sorted(set(asked.names) - set(names)):
+        parser.error(f"{unknown[0]} is none of {', '.join(names)}")
+    for name in asked.names or names:
         machine = report.facts()  # before: the load average is the others'
         text = "\n\n".join([*(table.text() for table in measured(name)), machine])
         sys.stdout.write(f"\n{text}\n")
