@@ -4,7 +4,6 @@ Tokens are bearer tokens; the database keeps their SHA-256 only. Errors are
 `{"error": {"code", "message", "field", "expected", "got"}}`. openapi() describes it all.
 """
 
-import hashlib
 import logging
 from collections.abc import Callable
 from functools import wraps
@@ -17,6 +16,7 @@ from psycopg.errors import Error as DatabaseError
 from psycopg.types.json import Jsonb
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
+from dashboard.admin import token_hash
 from dashboard.api_input import (
     MOST_ROWS,
     Problem,
@@ -111,9 +111,10 @@ def _token(deps: Deps, scope: str) -> dict[str, Any]:
     kind, _, secret = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not secret.strip():
         raise Problem(401, "unauthorized", "send the header Authorization: Bearer <token>")
-    token_hash = hashlib.sha256(secret.strip().encode()).digest()
     with deps.connection() as connection:
-        token: dict[str, Any] | None = queries.token(connection, token_hash=token_hash)
+        token: dict[str, Any] | None = queries.token(
+            connection, token_hash=token_hash(secret.strip())
+        )
         if token is None:
             raise Problem(401, "unauthorized", "this token is unknown or has been revoked")
         queries.token_used(connection, api_token_id=token["api_token_id"])

@@ -14,6 +14,10 @@ queries = load_queries("admin")
 CODE_LETTERS, CODE_ENDS = "CFGHJKMNPQRTVWXY", "234679CFGHJKMNPQRTVWXY"
 
 
+def has_station(connection: Connection, station_id: str) -> bool:
+    return bool(queries.has_station(connection, station_id=station_id))
+
+
 def add_station(
     connection: Connection,
     station_id: str,
@@ -28,7 +32,7 @@ def add_station(
 
     `site` is a site's number or name; a new name becomes a new site.
     """
-    if queries.has_station(connection, station_id=station_id):
+    if has_station(connection, station_id):
         raise RequestError(
             f"station {station_id} exists; to change its password: "
             f"python app.py station password {station_id}"

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from ingest.admin import add_station, add_token, set_password
+from ingest.admin import add_station, add_token, has_station, set_password
 from ingest.simulator.history import write_history
 from ingest.simulator.network import Site
 from ingest.simulator.seed import password_of, queries, register
@@ -24,7 +24,7 @@ def prepare(connection: Connection, secret_key: str) -> tuple[Sequence[Site], st
     """
     sites = register(connection, secret_key)
     password = password_of(secret_key + " own")[:16]
-    if queries.has_station(connection, station_id=OWN_STATION):
+    if has_station(connection, OWN_STATION):
         set_password(connection, OWN_STATION, password)
     else:
         add_station(

@@ -54,10 +54,6 @@ SELECT e.station_id, e.evse_id FROM evse e JOIN station t USING (station_id)
 WHERE t.note = 'simulated' AND EXISTS (SELECT FROM session s
     WHERE s.evse_key = e.evse_key AND s.transaction_id ~ '^h[0-9]+$');
 
--- name: has_station(station_id)$
--- Whether the station is registered.
-SELECT true FROM station WHERE station_id = :station_id;
-
 -- name: place_site(name, city, latitude, longitude)!
 -- Put a site on the map.
 UPDATE site SET city = :city, latitude = :latitude, longitude = :longitude WHERE name = :name;
