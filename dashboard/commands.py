@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sql.commands import Call as Call
+from sql.commands import is_16 as is_16
+from sql.commands import start as start
+from sql.commands import stop as stop
+
 Row = Mapping[str, Any]
 
 # What a station answers when it will do what it was asked.
@@ -61,37 +66,8 @@ class CommandError(Exception):
     """What was asked makes no sense for this station now; the message is for the person."""
 
 
-@dataclass(frozen=True)
-class Call:
-    """An OCPP call in wire spelling."""
-
-    action: str
-    payload: dict[str, Any]
-
-
-def is_16(ocpp_version: str | None) -> bool:
-    """Whether the station speaks 1.6; one that never said so is taken to."""
-    return not (ocpp_version or "").removeprefix("ocpp").startswith("2")
-
-
 def expert_actions(ocpp_version: str | None) -> dict[str, dict[str, Any]]:
     return EXPERT_16 if is_16(ocpp_version) else EXPERT_201
-
-
-def start(ocpp_version: str | None, evse_id: int, id_token: str, start_id: int) -> Call:
-    """Start a session; `start_id` is ours and comes back in 2.0.1's first event."""
-    if is_16(ocpp_version):
-        return Call("RemoteStartTransaction", {"connectorId": evse_id, "idTag": id_token})
-    token = {"idToken": id_token, "type": "Central"}
-    payload = {"evseId": evse_id, "idToken": token, "remoteStartId": start_id}
-    return Call("RequestStartTransaction", payload)
-
-
-def stop(ocpp_version: str | None, transaction_id: str) -> Call:
-    """Stop a session by the id the station knows it by."""
-    if is_16(ocpp_version):
-        return Call("RemoteStopTransaction", {"transactionId": int(transaction_id)})
-    return Call("RequestStopTransaction", {"transactionId": transaction_id})
 
 
 def unlock(ocpp_version: str | None, evse_id: int) -> Call:

@@ -52,7 +52,8 @@ CREATE TABLE payment (
     id_token         text UNIQUE,       -- one-time, at most 20 characters: binds the session to us
     start_command_id bigint,
     start_by         timestamptz,       -- no session by then: the hold is released
-    stop_command_id  bigint,
+    cable_in_at      timestamptz,
+    stop_command_id  bigint,            -- the newest; asked again while the session goes on
 
     -- what the people asked for; the machine acts on it
     cancel_requested_at timestamptz,
@@ -70,7 +71,10 @@ CREATE TABLE payment (
     released_at    timestamptz,         -- Stripe has confirmed that the hold is gone
     failure        text,                -- why it ended without a session or money: a code of WORDS
     quarantined_until timestamptz,
+    is_estimated   boolean NOT NULL DEFAULT false,   -- no final reading came: priced to the last one
+    gross          bigint,              -- the priced total, once it is known
     cdr_id         bigint,
+    receipt_id     bigint,
     CHECK (captured <= hold AND refunded <= captured)
 ) WITH (fillfactor = 70);
 -- One payer per evse: the loser is released at once.
@@ -113,6 +117,7 @@ CREATE TABLE outbox (
     parameters      jsonb NOT NULL DEFAULT '{}',
     created_at      timestamptz NOT NULL DEFAULT now(),
     next_at         timestamptz NOT NULL DEFAULT now(),
+    wanted_at       timestamptz NOT NULL DEFAULT now(),  -- a look that began before is not enough
     attempts        integer NOT NULL DEFAULT 0,
     first_sent_at   timestamptz,
     claimed_until   timestamptz,
