@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sql.commands import Call as Call
-from sql.commands import is_16 as is_16
-from sql.commands import start as start
-from sql.commands import stop as stop
+from sql.commands import Call, is_16, start, stop
+
+__all__ = ["Call", "is_16", "start", "stop"]  # one place for all parts, one name for pages
 
 Row = Mapping[str, Any]
 
