@@ -171,9 +171,19 @@ CREATE TABLE review_item (
     owner          text,
     resolved_at    timestamptz,
     resolved_by    text,
+    -- what the payment's machine is to do: charge it, charge nothing, give up what can't be captured
+    decision       text CHECK (decision IN ('charge', 'waive', 'write_off')),
     resolution     text
 );
+CREATE INDEX review_item_payment ON review_item (payment_id);
 CREATE UNIQUE INDEX review_item_one_open ON review_item (kind, subject) WHERE resolved_at IS NULL;
+CREATE FUNCTION review_item_notify() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('payment', NEW.payment_id::text);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER review_item_notify AFTER UPDATE ON review_item
+    FOR EACH ROW WHEN (NEW.payment_id IS NOT NULL) EXECUTE FUNCTION review_item_notify();
 CREATE INDEX review_item_open ON review_item (opened_at) WHERE resolved_at IS NULL;
 
 -- Who asked for which money back, why, and what became of it.

@@ -1,0 +1,262 @@
+"""Stripe, and the only module that imports its SDK. Every answer is turned into plain facts.
+
+Calls carry idempotency keys that were stored before they were sent. What Stripe refuses for good
+raises RefusedError; anything that may be otherwise later (no answer, 429, 5xx, a wrong key of ours)
+raises LaterError.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import stripe
+from msgspec import Struct
+
+from billing import BillingError
+from sql.settings import Settings
+
+STRIPE_VERSION = "2026-10-28.endive"  # what stripe 16.1 was made for; answers keep this shape
+TIMEOUT_SECONDS = (5, 20)  # to connect, to answer; the SDK's own default is 80
+RETRIES = 2  # the SDK's own default is none
+TOLERANCE_SECONDS = 300  # of a webhook's signature
+NOTHING_TO_CANCEL = frozenset({"canceled", "succeeded"})
+
+
+class RefusedError(BillingError):
+    """Stripe says no, and will say so again."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+class LaterError(BillingError):
+    """Not known whether it was done: ask again, with the same key."""
+
+    retryable = True
+
+
+class SignatureError(BillingError):
+    """A webhook that Stripe has not signed, or too long ago."""
+
+
+class RefundSeen(Struct, frozen=True):
+    """A refund as Stripe has it; `refund_request_id` is ours, None if it was made elsewhere."""
+
+    refund_id: str
+    refund_request_id: int | None
+    status: str
+    amount: int
+
+
+class DisputeSeen(Struct, frozen=True):
+    dispute_id: str
+    charge_id: str
+    amount: int
+    currency: str
+    reason: str | None
+    status: str
+    evidence_due_at: datetime | None
+    opened_at: datetime
+
+
+class Seen(Struct):
+    """What Stripe said of a payment's objects; None: it did not say."""
+
+    checkout_id: str | None = None
+    checkout_url: str | None = None
+    checkout_expires_at: datetime | None = None
+    checkout_status: str | None = None
+    intent_id: str | None = None
+    intent_status: str | None = None
+    held: int | None = None
+    captured: int | None = None
+    capture_before: datetime | None = None
+    charge_id: str | None = None
+    card_brand: str | None = None
+    card_last4: str | None = None
+    email: str | None = None
+    refunds: list[RefundSeen] = []
+    disputes: list[DisputeSeen] = []
+
+
+class Ids(Struct, frozen=True):
+    """The objects of a payment as far as they are known."""
+
+    checkout_id: str | None
+    intent_id: str | None
+    charge_id: str | None = None
+
+
+class Gateway:
+    """One client; safe to use from several threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        base = settings.stripe_api_base.rstrip("/")
+        self._is_open = bool(settings.stripe_api_key)
+        self._client = stripe.StripeClient(
+            settings.stripe_api_key or "none",
+            stripe_version=STRIPE_VERSION,
+            base_addresses={"api": base} if base else None,
+            max_network_retries=RETRIES,
+            http_client=stripe.RequestsClient(timeout=TIMEOUT_SECONDS),
+        )
+        self._api = self._client.v1
+
+    def perform(self, call: str, ids: Ids, parameters: dict[str, Any], key: str) -> Seen:
+        """Do one call of the outbox. Raises RefusedError, LaterError."""
+        if not self._is_open:
+            raise LaterError("KILOWATCH_STRIPE_API_KEY is not set")
+        work = getattr(self, "_" + call.partition(":")[0])
+        try:
+            return work(ids, parameters, {"idempotency_key": key})  # type: ignore[no-any-return]
+        except stripe.StripeError as error:
+            raise _told(error) from error
+
+    def _checkout(self, _ids: Ids, parameters: Any, options: Any) -> Seen:
+        return _of_checkout(self._api.checkout.sessions.create(parameters, options))
+
+    def _expire(self, ids: Ids, _parameters: Any, options: Any) -> Seen:
+        """Refused when it was paid or has expired: a look then says which."""
+        return _of_checkout(self._api.checkout.sessions.expire(str(ids.checkout_id), {}, options))
+
+    def _capture(self, ids: Ids, parameters: Any, options: Any) -> Seen:
+        expand: Any = {**parameters, "expand": ["latest_charge"]}
+        return _of_intent(self._api.payment_intents.capture(str(ids.intent_id), expand, options))
+
+    def _cancel(self, ids: Ids, _parameters: Any, options: Any) -> Seen:
+        found = self._intent(str(ids.intent_id))
+        if found.intent_status in NOTHING_TO_CANCEL:
+            return found
+        try:
+            intent = self._api.payment_intents.cancel(str(ids.intent_id), {}, options)
+        except stripe.InvalidRequestError as error:
+            raise LaterError(f"cancel: {error}") from error  # a hold is never left for a refusal
+        return _of_intent(intent)
+
+    def _refund(self, ids: Ids, parameters: Any, options: Any) -> Seen:
+        given: Any = {"payment_intent": ids.intent_id, **parameters}
+        refund = self._api.refunds.create(given, options)
+        return Seen(refunds=[_of_refund(refund)])
+
+    def _look(self, ids: Ids, _parameters: Any, _options: Any) -> Seen:
+        seen = Seen()
+        if ids.checkout_id:
+            seen = _of_checkout(self._api.checkout.sessions.retrieve(ids.checkout_id))
+        intent_id = seen.intent_id or ids.intent_id
+        if intent_id is None:
+            return seen
+        found = self._intent(intent_id)
+        for name in ("checkout_id", "checkout_url", "checkout_expires_at", "checkout_status"):
+            setattr(found, name, getattr(seen, name))
+        found.email = found.email or seen.email
+        if found.intent_status == "succeeded":
+            self._add_aftermath(found, intent_id)
+        return found
+
+    def _intent(self, intent_id: str) -> Seen:
+        parameters: Any = {"expand": ["latest_charge"]}
+        return _of_intent(self._api.payment_intents.retrieve(intent_id, parameters))
+
+    def _add_aftermath(self, seen: Seen, intent_id: str) -> None:
+        mine: Any = {"payment_intent": intent_id, "limit": 100}
+        refunds = self._api.refunds.list(mine).auto_paging_iter()
+        seen.refunds = [_of_refund(refund) for refund in refunds]
+        disputes = self._api.disputes.list(mine).auto_paging_iter()
+        seen.disputes = [_of_dispute(dispute) for dispute in disputes]
+
+    # -- for the books -----------------------------------------------------------------------------
+
+    def balance_transactions(self, since: datetime) -> Iterator[Any]:
+        """Every movement of the balance since then, oldest first is not promised."""
+        return self._pages(self._api.balance_transactions, since)
+
+    def payouts(self, since: datetime) -> Iterator[Any]:
+        return self._pages(self._api.payouts, since)
+
+    def balance(self) -> Any:
+        """What Stripe holds for us now, available and pending."""
+        try:
+            return self._api.balance.retrieve()
+        except stripe.StripeError as error:
+            raise _told(error) from error
+
+    def _pages(self, service: Any, since: datetime) -> Iterator[Any]:
+        parameters = {"created": {"gte": int(since.timestamp())}, "limit": 100}
+        try:
+            yield from service.list(parameters).auto_paging_iter()
+        except stripe.StripeError as error:
+            raise _told(error) from error
+
+
+def verified(payload: bytes, signature: str | None, secret: str) -> None:
+    """Raises SignatureError unless Stripe signed these bytes within the last five minutes."""
+    try:
+        stripe.WebhookSignature.verify_header(
+            payload.decode(), signature or "", secret, TOLERANCE_SECONDS
+        )
+    except (stripe.SignatureVerificationError, UnicodeDecodeError) as error:
+        raise SignatureError(str(error)) from error
+
+
+def _told(error: stripe.StripeError) -> BillingError:
+    final = isinstance(error, stripe.InvalidRequestError | stripe.CardError)
+    if final and error.http_status != 409:  # 409: the same key is in flight
+        return RefusedError(str(error.code or "invalid_request"), str(error.user_message or error))
+    return LaterError(f"{type(error).__name__}: {error}"[:300])
+
+
+def _instant(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _of_checkout(session: Any) -> Seen:
+    details = session.customer_details
+    intent = session.payment_intent
+    return Seen(
+        checkout_id=session.id,
+        checkout_url=session.url,
+        checkout_expires_at=_instant(session.expires_at),
+        checkout_status=session.status,
+        intent_id=intent if isinstance(intent, str) or intent is None else intent.id,
+        email=details.email if details else None,
+    )
+
+
+def _of_intent(intent: Any) -> Seen:
+    seen = Seen(
+        intent_id=intent.id,
+        intent_status=intent.status,
+        held=intent.amount_capturable or 0,
+        captured=intent.amount_received or 0,
+    )
+    charge = intent.latest_charge
+    if charge is not None and not isinstance(charge, str):
+        _add_charge(seen, charge)
+    return seen
+
+
+def _add_charge(seen: Seen, charge: Any) -> None:
+    seen.charge_id = charge.id
+    details = charge.payment_method_details
+    card = getattr(details, "card", None) if details else None
+    if card is not None:
+        seen.card_brand, seen.card_last4 = card.brand, card.last4
+        seen.capture_before = _instant(getattr(card, "capture_before", None))
+    billing = charge.billing_details
+    seen.email = billing.email if billing else None
+
+
+def _of_refund(refund: Any) -> RefundSeen:
+    ours = getattr(refund.metadata or {}, "refund_request_id", None)
+    return RefundSeen(refund.id, int(ours) if ours else None, refund.status, refund.amount)
+
+
+def _of_dispute(dispute: Any) -> DisputeSeen:
+    charge = dispute.charge if isinstance(dispute.charge, str) else dispute.charge.id
+    details = dispute.evidence_details
+    opened_at = datetime.fromtimestamp(dispute.created, UTC)
+    return DisputeSeen(
+        dispute.id, charge, dispute.amount, dispute.currency.upper(), dispute.reason,
+        dispute.status, _instant(details.due_by if details else None), opened_at,
+    )  # fmt: skip

@@ -1,0 +1,41 @@
+"""The billing part's own process-mates: the worker, and the work that recurs."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+
+from billing.effects import Context
+from billing.files import make_due
+from billing.gateway import Gateway
+from billing.mails import send_due
+from billing.reconcile import reconcile
+from billing.worker import Worker
+from sql.database import Connection
+from sql.jobs import Job
+from sql.settings import Settings
+
+
+def public_url(settings: Settings) -> str:
+    """Where drivers' browsers find us, without a slash at the end."""
+    given = settings.public_url or f"http://{settings.web_host}:{settings.web_port}"
+    return given.rstrip("/")
+
+
+def make_worker(settings: Settings, dsn: str) -> Worker:
+    """The worker of this installation, not yet running."""
+    others: dict[str, Callable[[Connection], object]] = {
+        "mail": lambda connection: send_due(connection, settings, datetime.now(UTC)),
+        "file_request": lambda connection: make_due(connection, datetime.now(UTC)),
+    }
+    return Worker(dsn, Gateway(settings), Context(public_url(settings)), others)
+
+
+def jobs_of(settings: Settings) -> tuple[Job, ...]:
+    """Daily: what Stripe says against what is booked, and the invariants."""
+    if not settings.stripe_api_key:
+        return ()
+    return (Job("reconcile", 24 * 3600, partial(_reconcile, settings)),)
+
+
+def _reconcile(settings: Settings, connection: Connection) -> None:
+    reconcile(connection, Gateway(settings), datetime.now(UTC))

@@ -1,0 +1,106 @@
+"""POST /stripe/webhook: verified, kept, answered. What it is about, Stripe is asked afterwards."""
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, request
+
+from billing.gateway import SignatureError, verified
+from sql.database import Connection
+from sql.queries import load_queries
+
+log = logging.getLogger("kilowatch.billing")
+queries = load_queries("payments")
+
+LARGEST = 1_000_000  # bytes; Stripe's events are a few thousand
+PER_TURN = 50
+
+
+class WebhookError(ValueError):
+    """Not an event of Stripe's; the message names the field and what was expected."""
+
+
+class Event(msgspec.Struct):
+    """The part of an event that we need. An object without an id is about nothing of ours."""
+
+    id: str
+    type: str
+    created: int
+    data: dict[str, Any]
+
+
+def create_blueprint(
+    opened: Callable[[], AbstractContextManager[Connection]], secret: str
+) -> Blueprint:
+    """Answers 200 once the event is stored; 400 for what Stripe has not signed."""
+    routes = Blueprint("stripe", __name__)
+
+    def webhook() -> Response:
+        if not secret:
+            return _text("KILOWATCH_STRIPE_WEBHOOK_SECRET is not set", 503)
+        if (request.content_length or 0) > LARGEST:
+            return _text(f"expected at most {LARGEST} bytes", 413)
+        try:
+            event = read(request.get_data(), request.headers.get("Stripe-Signature"), secret)
+        except (SignatureError, WebhookError) as error:
+            log.warning("webhook refused: %s", error)
+            return _text(str(error), 400)
+        with opened() as connection:
+            keep(connection, event, datetime.now(UTC))
+        return _text("kept", 200)
+
+    routes.add_url_rule("/stripe/webhook", view_func=webhook, methods=["POST"])
+    return routes
+
+
+def _text(text: str, status: int) -> Response:
+    return Response(text + "\n", status, mimetype="text/plain")
+
+
+def read(payload: bytes, signature: str | None, secret: str) -> Event:
+    """A signed event. Raises SignatureError, WebhookError."""
+    verified(payload, signature, secret)
+    try:
+        return msgspec.json.decode(payload, type=Event)
+    except msgspec.DecodeError as error:
+        raise WebhookError(f"no event of Stripe's: {error}") from error
+
+
+def keep(connection: Connection, event: Event, now: datetime) -> int:
+    """Store it once; returns how many times it has come."""
+    about = event.data.get("object") or {}
+    payload = msgspec.json.encode(event).decode().replace("\\u0000", "")
+    return int(
+        queries.add_stripe_event(
+            connection, event_id=event.id, type=event.type, object_id=about.get("id"),
+            created_at=datetime.fromtimestamp(event.created, UTC), received_at=now,
+            payload=payload,
+        )
+    )  # fmt: skip
+
+
+def process(connection: Connection, now: datetime) -> int:
+    """Have a look at every payment that a new event names; returns how many events that were."""
+    with connection.transaction():
+        events = queries.claim_stripe_events(connection, count=PER_TURN)
+        for event_id, _type, payload in events:
+            look(connection, payload.get("data", {}).get("object") or {}, now)
+            queries.stripe_event_done(connection, event_id=event_id, at=now)
+    return len(events)
+
+
+def look(connection: Connection, about: dict[str, Any], now: datetime) -> None:
+    """Ask for a look at the payment an object belongs to; others' objects are none of ours."""
+    ids = [about.get(name) for name in ("id", "payment_intent", "charge")]
+    reference = (about.get("metadata") or {}).get("reference")
+    found = queries.payment_of_stripe(
+        connection, reference=reference, ids=[one for one in ids if isinstance(one, str)]
+    )
+    if found is not None:
+        payment_id, key = found
+        queries.look_at_stripe(connection, payment_id=payment_id, key=f"kw-{key}-look", at=now)
+        queries.notify_outbox(connection)
