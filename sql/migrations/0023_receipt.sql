@@ -18,6 +18,42 @@ CREATE TABLE cdr (
     CHECK (net + vat = gross)
 );
 CREATE UNIQUE INDEX cdr_session ON cdr (session_id) WHERE corrects_cdr_id IS NULL;
+CREATE INDEX cdr_of_session ON cdr (session_id, cdr_id DESC);
+
+-- Charging states a station reported within a transaction (2.0.1): the session row keeps only the
+-- newest, and a pause of the charger's own must not become parking when the session has ended.
+CREATE TABLE session_state (
+    session_id     bigint NOT NULL,
+    state_at       timestamptz NOT NULL,
+    charging_state text NOT NULL,
+    PRIMARY KEY (session_id, state_at)
+);
+CREATE FUNCTION session_state_keep() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO session_state (session_id, state_at, charging_state)
+    VALUES (NEW.session_id, coalesce(NEW.state_at, NEW.started_at), NEW.charging_state)
+    ON CONFLICT (session_id, state_at) DO UPDATE SET charging_state = excluded.charging_state;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER session_state_first AFTER INSERT ON session FOR EACH ROW
+    WHEN (NEW.charging_state IS NOT NULL) EXECUTE FUNCTION session_state_keep();
+CREATE TRIGGER session_state_next AFTER UPDATE ON session FOR EACH ROW
+    WHEN (NEW.charging_state IS DISTINCT FROM OLD.charging_state AND NEW.charging_state IS NOT NULL)
+    EXECUTE FUNCTION session_state_keep();
+
+-- What an operator's receipts say of the seller, besides what `operator` holds.
+CREATE TABLE operator_receipt (
+    operator_id       integer PRIMARY KEY REFERENCES operator,
+    address           text,                          -- a line per line
+    email             text,                          -- where answers to receipts go
+    phone             text,
+    f_tax             boolean NOT NULL DEFAULT false,    -- "Godkänd för F-skatt"
+    -- the share of the price per kWh that is electricity, without VAT, in the operator's currency;
+    -- the rest is access to the network, a supply of its own. Null: one line for both
+    electricity_price numeric CHECK (electricity_price >= 0),
+    -- before the year in the series; null: none for the first operator, "7-" for operator 7
+    series_prefix     text UNIQUE CHECK (series_prefix ~ '^[A-Z0-9-]{0,8}$')
+);
 
 -- Unbroken numbers: the row is locked while a number is taken, and the number lives or dies with
 -- the transaction that took it.
@@ -48,12 +84,16 @@ CREATE TABLE receipt (
     document           jsonb NOT NULL,
     -- opens /receipt/<secret>: whoever has the link may read it
     secret             text NOT NULL UNIQUE,
+    -- as people see it: 2026-004182
+    shown_number       text NOT NULL GENERATED ALWAYS AS (series || '-'
+                           || lpad(number::text, greatest(6, length(number::text)), '0')) STORED,
     UNIQUE (series, number),
     CHECK (net + vat = gross),
     CHECK (paid + due + written_off = gross)
 );
 -- One receipt per session; credit notes refer to theirs.
 CREATE UNIQUE INDEX receipt_session ON receipt (cdr_id) WHERE credits_receipt_id IS NULL;
+CREATE INDEX receipt_shown_number ON receipt (shown_number);
 CREATE INDEX receipt_issued ON receipt (issued_at DESC);
 CREATE INDEX receipt_payment ON receipt (payment_id);
 CREATE INDEX receipt_credits ON receipt (credits_receipt_id) WHERE credits_receipt_id IS NOT NULL;

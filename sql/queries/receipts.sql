@@ -1,0 +1,115 @@
+-- What sessions cost and the papers about it: facts to price, CDRs, receipts, mails.
+
+-- name: session_brief(session_id)^
+-- What a price without time, clock or limits depends on: start, end, energy, time zone.
+SELECT s.started_at, s.ended_at, s.energy_wh,
+    coalesce(o.time_zone, (SELECT p.time_zone FROM operator p ORDER BY p.operator_id LIMIT 1))
+FROM session s LEFT JOIN site o USING (site_id) WHERE s.session_id = :session_id;
+
+-- name: sessions_to_price(session_ids)
+-- Everything a price and its papers depend on, a row per session: what was used, when, and who
+-- sold it where. Facts and states are lists in the order of time.
+SELECT s.session_id, s.started_at, s.ended_at, s.energy_wh, s.register_at,
+    f.ats, f.deltas, f.sources, f.powers, f.currents, t.ats, t.states,
+    s.meter_start_wh, coalesce(s.meter_stop_wh, s.register_wh) AS meter_stop_wh, s.flags,
+    s.stop_reason, s.id_token IS NOT NULL AS has_token, s.station_id, s.evse_id, s.evse_key,
+    s.connector_id, c.standard, e.public_code, e.max_power_w, p.operator_id,
+    coalesce(o.time_zone, p.time_zone) AS time_zone, o.site_id, o.name AS site_name,
+    o.address AS site_address, o.city, o.country, o.latitude, o.longitude, o.help_phone
+FROM session s
+LEFT JOIN site o USING (site_id)
+LEFT JOIN evse e ON e.evse_key = s.evse_key
+LEFT JOIN connector c ON c.evse_key = s.evse_key AND c.connector_id = s.connector_id
+JOIN operator p ON p.operator_id = coalesce(s.operator_id, o.operator_id,
+    (SELECT min(q.operator_id) FROM operator q))
+LEFT JOIN LATERAL (
+    SELECT array_agg(m.measured_at ORDER BY m.measured_at, m.source, m.reading_hash) AS ats,
+        array_agg(coalesce(m.energy_delta_wh, 0)
+            ORDER BY m.measured_at, m.source, m.reading_hash) AS deltas,
+        array_agg(m.source ORDER BY m.measured_at, m.source, m.reading_hash) AS sources,
+        array_agg(m.power_w ORDER BY m.measured_at, m.source, m.reading_hash) AS powers,
+        array_agg(m.current_a ORDER BY m.measured_at, m.source, m.reading_hash) AS currents
+    FROM meter_value m
+    -- the bounds keep it to the session's months; what lies outside of them adds no energy
+    WHERE m.evse_key = s.evse_key AND m.session_id = s.session_id
+        AND m.measured_at BETWEEN s.started_at - interval '1 day'
+            AND coalesce(s.ended_at, 'infinity'::timestamptz) + interval '1 day'
+        AND (m.energy_delta_wh IS NOT NULL OR m.power_w IS NOT NULL)
+) f ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(h.at ORDER BY h.at, h.state) AS ats,
+        array_agg(h.state ORDER BY h.at, h.state) AS states
+    FROM (
+        SELECT h.status_at AS at, CASE WHEN h.status IN ('Faulted', 'Unavailable') THEN h.status
+            ELSE coalesce(h.charging_state, h.status) END AS state
+        FROM status_history h
+        WHERE h.evse_key = s.evse_key AND h.status_at >= s.started_at
+            AND h.status_at <= coalesce(s.ended_at, 'infinity'::timestamptz)
+            AND (h.charging_state IS NOT NULL OR h.status IN ('Faulted', 'Unavailable'))
+        UNION ALL
+        SELECT x.state_at, x.charging_state FROM session_state x
+        WHERE x.session_id = s.session_id AND x.state_at >= s.started_at
+            AND x.state_at <= coalesce(s.ended_at, 'infinity'::timestamptz)
+    ) h
+) t ON true
+WHERE s.session_id = ANY (:session_ids::bigint[]);
+
+-- name: sellers(operator_ids)
+-- What receipts say of operators: id, name, legal entity, numbers, address, contact, F-tax, the
+-- electricity's share per kWh, currency, time zone, and what stands before the year in the series.
+SELECT p.operator_id, p.name, p.legal_entity, p.organisation_number, p.vat_number, r.address,
+    r.email, r.phone, coalesce(r.f_tax, false), r.electricity_price, p.currency, p.time_zone,
+    coalesce(r.series_prefix, CASE WHEN p.operator_id = (SELECT min(q.operator_id) FROM operator q)
+        THEN '' ELSE p.operator_id || '-' END)
+FROM operator p LEFT JOIN operator_receipt r USING (operator_id)
+WHERE p.operator_id = ANY (:operator_ids::integer[]);
+
+-- name: take_numbers(series, operator_id, count)$
+-- The last of so many new numbers; the row stays locked until the transaction ends.
+INSERT INTO receipt_series AS s (series, operator_id, last_number)
+VALUES (:series, :operator_id, :count)
+ON CONFLICT (series) DO UPDATE SET last_number = s.last_number + excluded.last_number
+RETURNING last_number;
+
+-- name: add_cdrs(rows)
+-- CDRs from a list of JSON objects; a session that has one already keeps it. Id and session.
+INSERT INTO cdr (session_id, tariff_hash, document, net, vat, gross, currency, energy_wh,
+    corrects_cdr_id, is_credit, created_at)
+SELECT r.session_id, r.tariff_hash, r.document, r.net, r.vat, r.gross, r.currency, r.energy_wh,
+    r.corrects_cdr_id, r.is_credit, r.created_at
+FROM jsonb_to_recordset(:rows::jsonb) AS r (session_id bigint, tariff_hash text, document jsonb,
+    net bigint, vat bigint, gross bigint, currency text, energy_wh bigint, corrects_cdr_id bigint,
+    is_credit boolean, created_at timestamptz)
+ORDER BY r.session_id
+ON CONFLICT DO NOTHING RETURNING cdr_id, session_id;
+
+-- name: add_receipts(rows)
+-- Receipts and credit notes from a list of JSON objects; id and session.
+INSERT INTO receipt (series, number, session_id, payment_id, cdr_id, issued_at, net, vat, gross,
+    currency, due, credits_receipt_id, reason, document, secret)
+SELECT r.series, r.number, r.session_id, r.payment_id, r.cdr_id, r.issued_at, r.net, r.vat,
+    r.gross, r.currency, r.gross, r.credits_receipt_id, r.reason, r.document, r.secret
+FROM jsonb_to_recordset(:rows::jsonb) AS r (series text, number bigint, session_id bigint,
+    payment_id bigint, cdr_id bigint, issued_at timestamptz, net bigint, vat bigint, gross bigint,
+    currency text, credits_receipt_id bigint, reason text, document jsonb, secret text)
+ORDER BY r.series, r.number
+RETURNING receipt_id, session_id;
+
+-- name: newest_cdrs(session_ids)
+-- The CDR that holds for each session (no credit, not corrected), with its receipt if it has one.
+SELECT DISTINCT ON (c.session_id) c.session_id, c.cdr_id, r.receipt_id, c.net, c.vat, c.gross,
+    c.currency, c.energy_wh, c.document #>> '{kilowatch,vat_lines}'
+FROM cdr c LEFT JOIN receipt r ON r.cdr_id = c.cdr_id AND r.credits_receipt_id IS NULL
+WHERE c.session_id = ANY (:session_ids::bigint[]) AND NOT c.is_credit
+ORDER BY c.session_id, c.cdr_id DESC;
+
+-- name: paying(payment_ids)
+-- What receipts say of payments: id, reference, when the price was shown.
+SELECT payment_id, reference, price_shown_at FROM payment
+WHERE payment_id = ANY (:payment_ids::bigint[]);
+
+-- name: note_paid(receipt_id, paid, written_off)$
+-- So much of a receipt has been paid and written off in all; the rest is due.
+UPDATE receipt SET paid = :paid, written_off = :written_off,
+    due = gross - :paid::bigint - :written_off::bigint
+WHERE receipt_id = :receipt_id RETURNING receipt_id;
