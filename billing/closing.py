@@ -4,23 +4,31 @@ Everything happens in the caller's transaction; nothing is booked here. Lock ord
 session, facts, and last the counter of receipt numbers, which stays locked until the end.
 """
 
-import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from billing.costs import ClosingError, facts_of, frozen_by_hash
-from billing.reading import ENCODER, parse
-from billing.receipts import Paying, Seller, read_vat_lines, receipt_document
-from billing.records import Record, record_of
+from billing.credits import Corrected, Credited, correct_cdr, credit
+from billing.issuing import (
+    add_cdrs,
+    cdr_row,
+    issue,
+    paying_of,
+    queries,
+    receipt_row,
+    sellers_of,
+    stored_lines,
+)
+from billing.records import record_of
 from billing.vat import VatLine
 from sql.database import Connection
-from sql.queries import load_queries
 
-queries = load_queries("receipts")
+__all__ = [
+    "Closed", "Corrected", "Credited", "ToClose", "close_many", "close_session", "correct_cdr",
+    "credit", "note_paid",
+]  # fmt: skip
 
 
 class Closed(Struct, frozen=True):
@@ -79,11 +87,7 @@ def close_many(connection: Connection, wanted: Sequence[ToClose], now: datetime)
 
 def _closed(connection: Connection, session_ids: list[int]) -> dict[int, Closed]:
     rows = queries.newest_cdrs(connection, session_ids=session_ids)
-    return {row[0]: Closed(*(*row[:-1], _stored_lines(row[-1]))) for row in rows}
-
-
-def _stored_lines(text: str) -> tuple[VatLine, ...]:
-    return read_vat_lines(parse(f'{{"lines":{text}}}', ClosingError)["lines"])
+    return {row[0]: Closed(*(*row[:-1], stored_lines(row[-1]))) for row in rows}
 
 
 def _close(connection: Connection, todo: Sequence[ToClose], now: datetime) -> None:
@@ -108,7 +112,7 @@ def _close(connection: Connection, todo: Sequence[ToClose], now: datetime) -> No
     issue(
         connection,
         [
-            _receipt_row(
+            receipt_row(
                 records[each.session_id],
                 sellers[facts[each.session_id].about["operator_id"]],
                 payments.get(each.payment_id or 0),
@@ -120,86 +124,6 @@ def _close(connection: Connection, todo: Sequence[ToClose], now: datetime) -> No
         sellers,
         now,
     )
-
-
-def sellers_of(connection: Connection, operator_ids: Iterable[int]) -> dict[int, Seller]:
-    rows = queries.sellers(connection, operator_ids=list(operator_ids))
-    return {row[0]: Seller(*row) for row in rows}
-
-
-def paying_of(connection: Connection, payment_ids: list[int]) -> dict[int, Paying]:
-    if not payment_ids:
-        return {}
-    return {row[0]: Paying(*row) for row in queries.paying(connection, payment_ids=payment_ids)}
-
-
-def cdr_row(record: Record, now: datetime, corrects: int | None = None) -> dict[str, Any]:
-    return {
-        "session_id": record.facts.session_id,
-        "tariff_hash": record.frozen.hash if record.frozen else None,
-        "document": record.document,
-        "net": record.net,
-        "vat": record.vat,
-        "gross": record.gross,
-        "currency": record.priced.currency,
-        "energy_wh": record.energy_wh,
-        "corrects_cdr_id": corrects,
-        "is_credit": False,
-        "created_at": now,
-    }
-
-
-def add_cdrs(connection: Connection, rows: list[dict[str, Any]]) -> dict[int, int]:
-    """The new CDRs by session; a session that somebody else closes right now is left out."""
-    added = queries.add_cdrs(connection, rows=ENCODER.encode(rows).decode())
-    return {session_id: cdr_id for cdr_id, session_id in added}
-
-
-def _receipt_row(
-    record: Record, seller: Seller, paying: Paying | None, payment_id: int | None, cdr_id: int
-) -> dict[str, Any]:
-    return {
-        "operator_id": seller.operator_id,
-        "session_id": record.facts.session_id,
-        "payment_id": payment_id,
-        "cdr_id": cdr_id,
-        "net": record.net,
-        "vat": record.vat,
-        "gross": record.gross,
-        "currency": record.priced.currency,
-        "document": receipt_document(record, seller, paying),
-    }
-
-
-def issue(
-    connection: Connection,
-    rows: list[dict[str, Any]],
-    sellers: dict[int, Seller],
-    now: datetime,
-) -> list[int]:
-    """Number the receipts, each series without a gap, and store them; their ids in that order."""
-    issued: list[int] = []
-    for operator_id in sorted({row["operator_id"] for row in rows}):
-        some = [row for row in rows if row["operator_id"] == operator_id]
-        series = series_of(sellers[operator_id], now)
-        last = queries.take_numbers(
-            connection, series=series, operator_id=operator_id, count=len(some)
-        )
-        for number, row in enumerate(some, last - len(some) + 1):
-            row |= {"series": series, "number": number, "issued_at": now, "secret": new_secret()}
-        added = queries.add_receipts(connection, rows=ENCODER.encode(some).decode())
-        issued += [receipt_id for receipt_id, _ in added]
-    return issued
-
-
-def series_of(seller: Seller, now: datetime) -> str:
-    """One series per operator and year of its own calendar."""
-    return f"{seller.series_prefix}{now.astimezone(ZoneInfo(seller.time_zone)).year}"
-
-
-def new_secret() -> str:
-    """What opens a receipt for whoever has the link: 144 random bits."""
-    return secrets.token_urlsafe(18)
 
 
 def note_paid(connection: Connection, receipt_id: int, paid: int, written_off: int) -> None:

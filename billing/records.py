@@ -198,6 +198,30 @@ def _how(
     }
 
 
+def credit_record(document: Document, cdr_id: int, now: datetime) -> Document:
+    """OCPI's Credit CDR: the same document, its amounts negative, naming what it takes back."""
+    costs = {
+        name: {kind: -amount for kind, amount in cost.items()}
+        for name, cost in document.items()
+        if name.startswith("total_") and isinstance(cost, dict)
+    }
+    lines = [
+        {"rate": line["rate"], "net": -line["net"], "vat": -line["vat"]}
+        for line in document["kilowatch"]["vat_lines"]
+    ]
+    return (
+        document
+        | costs
+        | {
+            "id": f"{document['id']}-C{cdr_id}",
+            "credit": True,
+            "credit_reference_id": document["id"],
+            "kilowatch": document["kilowatch"] | {"vat_lines": lines},
+            "last_updated": now,
+        }
+    )
+
+
 def reprice(document: Document) -> Priced:
     """Price a stored CDR again, with its own tariff, periods and zone: nothing else is asked.
 

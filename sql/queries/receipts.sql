@@ -113,3 +113,40 @@ WHERE payment_id = ANY (:payment_ids::bigint[]);
 UPDATE receipt SET paid = :paid, written_off = :written_off,
     due = gross - :paid::bigint - :written_off::bigint
 WHERE receipt_id = :receipt_id RETURNING receipt_id;
+
+-- name: lock_receipt(receipt_id)^
+-- A receipt, held until the transaction ends: what a credit note needs of it.
+SELECT r.receipt_id, r.shown_number, r.issued_at, r.session_id, r.payment_id, r.cdr_id, r.gross,
+    r.currency, r.credits_receipt_id, r.document::text
+FROM receipt r WHERE r.receipt_id = :receipt_id FOR UPDATE;
+
+-- name: credits_of(receipt_id)
+-- VAT lines of every credit note of a receipt.
+SELECT document ->> 'vat_lines' FROM receipt
+WHERE credits_receipt_id = :receipt_id ORDER BY receipt_id;
+
+-- name: cdr_to_correct(session_id)^
+-- The CDR that holds for a session, locked until the transaction ends: with its payment, channel,
+-- amounts, document as text, and the receipt people got.
+SELECT c.cdr_id, c.tariff_hash, c.energy_wh, c.net, c.vat, c.gross, c.currency,
+    c.document::text, r.receipt_id, r.payment_id
+FROM cdr c
+LEFT JOIN LATERAL (
+    -- a correction that lowers the price keeps the receipt of the first CDR
+    SELECT p.receipt_id, p.payment_id FROM receipt p
+    WHERE p.session_id = c.session_id AND p.credits_receipt_id IS NULL
+    ORDER BY p.receipt_id DESC LIMIT 1
+) r ON true
+WHERE c.session_id = :session_id AND NOT c.is_credit
+ORDER BY c.cdr_id DESC LIMIT 1 FOR UPDATE OF c;
+
+-- name: changed_sessions(since, count)
+-- Sessions whose energy is no longer what their CDR says, and the difference in Wh.
+SELECT s.session_id, s.energy_wh - c.energy_wh
+FROM session s
+JOIN LATERAL (
+    SELECT c.energy_wh FROM cdr c WHERE c.session_id = s.session_id AND NOT c.is_credit
+    ORDER BY c.cdr_id DESC LIMIT 1
+) c ON true
+WHERE s.started_at >= :since AND s.energy_wh <> c.energy_wh
+ORDER BY s.session_id LIMIT :count;
