@@ -1,0 +1,12 @@
+"""A strict double of the Stripe API over real HTTP, for tests, the demo and offline development.
+
+The product talks to it as to Stripe (`StripeClient(key, base_addresses={"api": base})`) and has no
+branch for it. `Double` starts it in this process; `python app.py stripe-double` on its own. What it
+knows, refuses and breaks on demand is told in docs/stripe-double.md.
+"""
+
+from billing.double.clock import Clock
+from billing.double.double import Double
+from billing.double.rules import Rules
+
+__all__ = ["Clock", "Double", "Rules"]
