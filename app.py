@@ -16,15 +16,18 @@ if sys.argv[1:2] == ["web"]:
     monkey.patch_all()
 
 import click
+from billing.double.cli import stripe_double
 
 from billing.cli import tariff
-from dashboard.cli import api_token, make_server, user, web
+from dashboard.cli import api_token, user
 from ingest.cli import ingest, simulate, station, token
 from sql import DatabaseError
 from sql.cli import dsn_of, fail, key_of, log_to_stderr, migrated, settings
 from sql.settings import HIDDEN, PREFIX, Settings, origins
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from sql.database import Connection
 
 
@@ -35,7 +38,7 @@ def cli(context: click.Context) -> None:
     context.obj = lambda: migrated(settings())
 
 
-for command in (ingest, web, simulate, station, token, user, api_token, tariff):
+for command in (ingest, simulate, station, token, user, api_token, tariff, stripe_double):
     cli.add_command(command)
 
 
@@ -84,10 +87,45 @@ def __getattr__(name: str) -> Any:
 
 
 @cli.command()
+def web() -> None:
+    """Serve the dashboard, the public pages, the API and Stripe's webhook."""
+    from dashboard.server import ServeError, serve
+
+    given = settings()
+    log_to_stderr()
+    with migrated(given):
+        pass
+    try:
+        serve(given, make_server)
+    except ServeError as error:
+        fail(error)
+
+
+def make_server() -> "Flask":
+    """The WSGI application, with a pool of this process's own."""
+    from msgspec.structs import replace
+
+    from billing.webhooks import create_blueprint
+    from dashboard import create_app
+    from sql.database import sync_pool
+
+    given = settings()
+    given = replace(given, secret_key=key_of(given))
+    pool = sync_pool(dsn_of(given), application_name="kilowatch web", transaction_seconds=30)
+    pool.open()
+    server = create_app(given, pool)
+    server.register_blueprint(create_blueprint(pool.connection, given.stripe_webhook_secret))
+    return server
+
+
+@cli.command()
 def jobs() -> None:
-    """Run the recurring work: watchdog, rollups, retention."""
+    """Run payments and the recurring work: watchdog, rollups, retention, reconciliation."""
+    from threading import Thread
+
     from apscheduler.schedulers.blocking import BlockingScheduler
 
+    from billing.jobs import jobs_of, make_worker
     from ingest.jobs import JOBS
     from sql.jobs import run_job
 
@@ -97,11 +135,16 @@ def jobs() -> None:
         pass
     dsn = dsn_of(given)
     scheduler = BlockingScheduler(job_defaults={"coalesce": True, "misfire_grace_time": None})
-    for job in JOBS:
+    for job in (*JOBS, *jobs_of(given)):
         scheduler.add_job(run_job, "interval", [dsn, job], seconds=job.seconds, id=job.name)
+    worker = make_worker(given, dsn)
+    thread = Thread(target=worker.run, name="billing", daemon=True)
     signal.signal(signal.SIGTERM, lambda *_: scheduler.shutdown(wait=False))
+    thread.start()
     with suppress(KeyboardInterrupt):
         scheduler.start()
+    worker.close()
+    thread.join(5)
 
 
 @cli.command()
@@ -132,22 +175,29 @@ def run() -> None:
     "--panel-port", type=click.IntRange(1, 65535), default=8060, show_default=True,
     help="Page with the buttons cut site, refuse start, freeze meter.",
 )  # fmt: skip
-def demo(days: int, panel_port: int) -> None:
+@click.option(
+    "--stripe-port", type=click.IntRange(1, 65535), default=8070, show_default=True,
+    help="Stripe's double, unless KILOWATCH_STRIPE_API_KEY names an account of Stripe's.",
+)  # fmt: skip
+def demo(days: int, panel_port: int, stripe_port: int) -> None:
     """Show everything: a simulated network with a year of history, live. Ctrl-C ends it."""
+    from billing.demo import double_command, double_settings
     from sql.processes import family
 
     given = settings()
-    _check_ports(given, panel_port)
+    _check_ports(given, panel_port, None if given.stripe_api_key else stripe_port)
     if not given.database_url:
         click.echo("Starting the embedded database ...")
     key = key_of(given)
-    with family(given) as children:
+    stripe = {} if given.stripe_api_key else double_settings(key, stripe_port)
+    with family(given, stripe) as children:
         with migrated(given) as connection:
             stations, own_password = _demo_data(given, connection, key, days)
             passwords = _demo_users(connection, key)
         logs = given.data_dir / "demo.log"
         fleet = ["simulate", "--stations", str(stations), "--panel-port", str(panel_port)]
-        for command in (["ingest"], ["web"], ["jobs"], fleet):
+        double = [double_command(given, stripe_port)] if stripe else []
+        for command in (*double, ["ingest"], ["web"], ["jobs"], fleet):
             children.start(*command, log=logs)
         if problem := children.wait_until_ready(f"http://{_web(given)}/readyz"):
             fail(f"{problem} has ended; its last words are in {logs}")
@@ -156,7 +206,9 @@ def demo(days: int, panel_port: int) -> None:
             fail(f"{problem} has ended; its last words are in {logs}")
 
 
-def _check_ports(given: Settings, panel_port: int | None = None) -> None:
+def _check_ports(
+    given: Settings, panel_port: int | None = None, stripe_port: int | None = None
+) -> None:
     from sql.processes import PortTakenError, check_port
 
     try:
@@ -164,14 +216,18 @@ def _check_ports(given: Settings, panel_port: int | None = None) -> None:
         check_port(given.web_host, given.web_port, "KILOWATCH_WEB_HOST, KILOWATCH_WEB_PORT")
         if panel_port is not None:
             check_port("127.0.0.1", panel_port, "python app.py demo --panel-port")
+        if stripe_port is not None:
+            check_port("127.0.0.1", stripe_port, "python app.py demo --stripe-port")
     except PortTakenError as error:
         fail(error)
 
 
 def _demo_data(given: Settings, connection: "Connection", key: str, days: int) -> tuple[int, str]:
+    from billing.demo import add_prices
     from ingest.simulator.demo import count_evses, fill_history, has_history, prepare
 
     sites, own_password = prepare(connection, key)
+    add_prices(connection)
     if not has_history(connection):
         label = f"Writing {days} days of history"
         with click.progressbar(length=count_evses(sites), label=label) as bar:

@@ -59,7 +59,7 @@ def checkout_parameters(p: Payment, w: World, context: Context, now: datetime) -
     price = {"currency": p.currency.lower(), "unit_amount": p.hold, "product_data": product}
     return {
         "mode": "payment",
-        "payment_method_types": ["card"],
+        "allowed_payment_method_types": ["card"],
         "client_reference_id": p.reference,
         "locale": p.language,
         "line_items": [{"quantity": 1, "price_data": price}],

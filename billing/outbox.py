@@ -22,6 +22,7 @@ queries = load_queries("payments")
 
 LEASE = timedelta(seconds=90)  # longer than a call with its retries may take
 LONGEST_PAUSE = 60  # seconds
+LOOKS_AT_ONCE = 100
 KEY_LIFE = timedelta(hours=23)  # Stripe forgets keys after a day: from then on, look first
 RANK = (
     "requires_payment_method", "requires_confirmation", "requires_action", "processing",
@@ -57,6 +58,12 @@ def claim(connection: Connection, now: datetime, count: int) -> list[Due]:
     """Calls that are due, ours alone for a while; committed before anything is sent."""
     rows = queries.claim_calls(connection, at=now, until=now + LEASE, count=count)
     return [Due(*row) for row in rows]
+
+
+def look_again(connection: Connection, now: datetime) -> None:
+    """Ask about open payments of which Stripe has said nothing for a while: webhooks may be lost."""
+    for payment_id, key in queries.intents_to_look_at(connection, at=now, count=LOOKS_AT_ONCE):
+        queries.look_at_stripe(connection, payment_id=payment_id, key=f"kw-{key}-look", at=now)
 
 
 def send(connection: Connection, gateway: Gateway, due: Due, now: datetime) -> bool:

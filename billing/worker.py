@@ -161,10 +161,7 @@ class Worker:
         webhooks.process(connection, self.now())
         rows = queries.due_payments(connection, at=self.now(), count=PER_SWEEP)
         self.advance_all(connection, {row[0] for row in rows})
-        now = self.now()
-        stale = queries.intents_to_look_at(connection, at=now, count=100)
-        for payment_id, key in stale:
-            queries.look_at_stripe(connection, payment_id=payment_id, key=f"kw-{key}-look", at=now)
+        outbox.look_again(connection, self.now())
         self.send_due(connection)
 
     def send_due(self, connection: Connection) -> None:

@@ -1,44 +1,10 @@
-"""Commands about people: serve them, and let them in."""
+"""Commands about people and programs: let them in."""
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
-from sql.cli import dsn_of, fail, log_to_stderr, migrated, settings
-from sql.settings import secret_key
-
-if TYPE_CHECKING:
-    from flask import Flask
-
-
-@click.command()
-def web() -> None:
-    """Serve the dashboard, the public page and the API."""
-    from dashboard.server import ServeError, serve
-
-    given = settings()
-    log_to_stderr()
-    with migrated(given):
-        pass
-    try:
-        serve(given, make_server)
-    except ServeError as error:
-        fail(error)
-
-
-def make_server() -> "Flask":
-    """The WSGI application, with a pool of this process's own."""
-    import msgspec
-
-    from dashboard import create_app
-    from sql.database import sync_pool
-
-    given = settings()
-    given = msgspec.structs.replace(given, secret_key=secret_key(given))
-    pool = sync_pool(dsn_of(given), application_name="kilowatch web", transaction_seconds=30)
-    pool.open()
-    return create_app(given, pool)
+from sql.cli import migrated, settings
 
 
 @click.group()
