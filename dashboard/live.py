@@ -26,13 +26,17 @@ from sql.queries import load_queries
 log = logging.getLogger(__name__)
 queries = load_queries("live")
 
-LISTEN = ("evse", "incident", "command_done")
+LISTEN = ("evse", "incident", "command_done", "payment", "file_done", "review_item",
+          "period_close_done")  # fmt: skip
 GATHER_SECONDS = 0.05
 BEAT_SECONDS = 2.0
 SWEEP_SECONDS = 60.0  # read everything now and then, should a notification ever be lost
 TODAY_SECONDS = 10.0
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 WAKE_SECONDS = 0.5
+
+# what finance pages are told: that something happened to these; they read the rows themselves
+FINANCE = {"file_done": "files", "review_item": "reviews", "period_close_done": "months"}
 
 COLUMNS = (
     "evse_key", "state", "state_since", "power_w", "energy_wh", "soc_pct", "session_id",
@@ -74,12 +78,18 @@ class News:
     everything: bool = False
     incidents: bool = False
     commands: list[int] = field(default_factory=list)
+    payments: set[int] = field(default_factory=set)
+    finance: dict[str, set[int]] = field(default_factory=dict)
 
     def note(self, channel: str, payload: str) -> None:
         if channel == "incident":
             self.incidents = True
         elif channel == "command_done":
             self.commands += _numbers(payload)
+        elif channel == "payment":
+            self.payments.update(_numbers(payload))
+        elif channel in FINANCE:
+            self.finance.setdefault(FINANCE[channel], set()).update(_numbers(payload))
         elif payload == "*":
             self.everything = True
         else:
@@ -207,6 +217,10 @@ class Hub:
             self._read_incidents(connection)
         for command_id in news.commands:
             self._read_command(connection, command_id)
+        if news.payments or news.finance:
+            self._tell_finance(news)
+        if news.payments:
+            self._tell_payments(news.payments)
         if now - self._today_at > TODAY_SECONDS:
             self._read_today(connection)
         self._hear(connection)
@@ -271,6 +285,19 @@ class Hub:
         row = queries.command(connection, command_id=command_id)
         if row is not None:
             self._publish("command", {"command": dict(zip(COMMAND, row, strict=True))})
+
+    def _tell_finance(self, news: News) -> None:
+        told = {name: sorted(ids) for name, ids in news.finance.items()}
+        if news.payments:
+            told["payments"] = sorted(news.payments)
+        with self._lock:
+            self._publish("finance", {"finance": told})
+
+    def _tell_payments(self, payment_ids: set[int]) -> None:
+        """Only their numbers, and to everybody: each payer's own page asks what has changed."""
+        with self._lock:
+            self.public.publish("payments", {"payments": sorted(payment_ids)})
+            self._published_at = time.monotonic()
 
     def _read_today(self, connection: Connection) -> None:
         energy_wh, sessions = queries.today(connection, time_zone=self._zone.key)

@@ -1,10 +1,8 @@
 """Views of the public pages: availability `/`, one site, one evse `/e/<public_code>`."""
 
-import threading
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from functools import partial
-from time import monotonic
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,75 +11,25 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from dashboard.deps import Deps
 from dashboard.i18n import formatter, language, t, tn
+from dashboard.public import pay, words
 from dashboard.public.geo import marks, view_of
+from dashboard.public.network import Places
 from dashboard.public.places import (
     PLUGS,
     POWERS_KW,
     Evse,
     Found,
-    Place,
     Wish,
-    bare_code,
     find,
-    group,
-    nearest_free,
     plug_summary,
     read_wish,
-    same_code,
 )
 from dashboard.public.responses import address, harden, public_file
-from dashboard.states import driver_state
-from sql.queries import load_queries
+from dashboard.public.scan import scan
+from dashboard.public.states import state_of
 
-queries = load_queries("public")
-KEPT_SECONDS = 1.0
-READING_SHARE = 0.05  # of the time; the pages that are open hear of changes by the live stream
 ON_A_PAGE = 40
 ON_THE_MAP = 12  # nearest sites that decide what a map around the driver shows
-SUGGESTIONS = 3
-
-
-class Places:
-    """All places, read at most once a second: any number of visitors costs one query.
-
-    A network so large that reading takes long is read less often.
-    """
-
-    def __init__(self, deps: Deps) -> None:
-        self._deps, self._lock = deps, threading.Lock()
-        self._read_again_at, self._places, self._operator = 0.0, list[Place](), ""
-
-    def all(self) -> list[Place]:
-        with self._lock:
-            if monotonic() >= self._read_again_at:
-                self._read()
-            return self._places
-
-    def operator(self) -> str:
-        self.all()
-        return self._operator
-
-    def evse(self, code: str) -> tuple[Place, Evse] | None:
-        """The evse with this code, as a person may type it."""
-        pairs = ((place, evse) for place in self.all() for evse in place.evses)
-        return next((pair for pair in pairs if same_code(pair[1].code, code)), None)
-
-    def codes(self) -> dict[str, str]:
-        """Codes without dashes -> codes as they stand on the chargers."""
-        evses = (evse for place in self.all() for evse in place.evses)
-        return {bare_code(evse.code): evse.code for evse in evses if evse.code}
-
-    def _read(self) -> None:
-        begun = monotonic()
-        with self._deps.connection() as connection:
-            self._places = group(queries.places(connection))
-        self._operator = self._name()
-        now = monotonic()
-        self._read_again_at = now + max(KEPT_SECONDS, (now - begun) / READING_SHARE)
-
-    def _name(self) -> str:
-        with self._deps.pool.connection() as connection:
-            return str(queries.operator_name(connection) or "Kilowatch")
 
 
 def create_blueprint(deps: Deps) -> Blueprint:
@@ -91,19 +39,23 @@ def create_blueprint(deps: Deps) -> Blueprint:
     routes.add_url_rule("/", "availability", partial(_availability, places))
     routes.add_url_rule("/site/<int:site_id>", "site", partial(_site, places))
     routes.add_url_rule("/e", "code", _code)
-    routes.add_url_rule("/e/<code>", "evse", partial(_evse, places))
+    routes.add_url_rule("/e/<code>", "evse", partial(scan, deps, places))
+    pay.add_routes(routes, deps, places)
     routes.add_url_rule("/public/<name>", "file", public_file)
     routes.add_url_rule("/favicon.ico", "favicon", partial(public_file, "favicon.svg"))
     routes.app_context_processor(partial(_context, places))
     routes.after_request(harden)
+    for status in (400, 403, 404, 405, 429):
+        routes.register_error_handler(status, pay.refusal)
     return routes
 
 
 def _context(places: Places) -> dict[str, Any]:
     return {
         "t": t, "tn": tn, "form_of": formatter, "language": language(), "address": address,
-        "operator": places.operator, "state_of": _state_of, "plug_name": plug_name,
-        "summary": plug_summary, "here_path": request.full_path.rstrip("?"),
+        "operator": places.operator, "state_of": state_of, "plug_name": plug_name,
+        "summary": plug_summary, "words": words, "part": request.args.get("part") == "1",
+        "price_of": partial(_price_of, places), "here_path": request.full_path.rstrip("?"),
     }  # fmt: skip
 
 
@@ -112,12 +64,18 @@ def plug_name(plug: str) -> str:
     return t(PLUGS[plug][0]) if plug == "t2" else PLUGS[plug][0] if plug else t("Other connector")
 
 
-def _state_of(evse: Evse, place: Place) -> Any:
-    form = formatter(place.zone)
-    now = datetime.now(UTC)
-    return driver_state(
-        evse.state, form, charging_state=evse.charging_state, since=evse.since, now=now
+def _price_of(places: Places, evses: Iterable[Evse]) -> str:
+    """The price per kWh of evses in a row of a list: `4,99 kr/kWh`, `from 3,49 kr/kWh`, or none."""
+    prices, zone = places.prices(), formatter()
+    known = [row for evse in evses if (row := prices.get(evse.key))]
+    if not known:
+        return ""
+    lowest = min(known, key=lambda row: row["energy_per_kwh_incl_vat"])
+    said = words.rate(zone, lowest["energy_per_kwh_incl_vat"], lowest["currency"], "/kWh")
+    several = any(
+        row["energy_per_kwh_incl_vat"] != lowest["energy_per_kwh_incl_vat"] for row in known
     )
+    return t("from {start}", start=said) if several else said
 
 
 def _availability(places: Places) -> AnyResponse:
@@ -161,22 +119,6 @@ def _site(places: Places, site_id: int) -> AnyResponse:
 def _code() -> AnyResponse:
     """The form on the wrong-code page."""
     return redirect("/e/" + request.args.get("code", "").strip().replace("/", "")[:20])
-
-
-def _evse(places: Places, code: str) -> AnyResponse:
-    found = places.evse(code)
-    if found is None:
-        codes = places.codes()
-        close = get_close_matches(bare_code(code), codes, SUGGESTIONS, cutoff=0.7)
-        example = next(iter(codes.values()), "AB-1234")
-        return _page("wrong_code.html", 404, code=code[:20], example=example,
-                     near=[codes[one] for one in close])  # fmt: skip
-    place, evse = found
-    if code != evse.code:
-        return redirect(f"/e/{evse.code}")
-    others = nearest_free(places.all(), place, evse, 1 + SUGGESTIONS)
-    return _page("evse.html", 200, place=place, evse=evse, state=_state_of(evse, place),
-                 others=others)  # fmt: skip
 
 
 def _page(template: str, status: int, **values: Any) -> Response:
