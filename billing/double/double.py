@@ -20,12 +20,11 @@ from billing.double.clock import Clock, HasNow
 from billing.double.control import Control
 from billing.double.rules import Rules
 from billing.double.server import Reply, Server
+from billing.double.settings import KEY, SECRET
 from billing.double.store import Store
 from billing.double.webhooks import Sink, Webhooks
 from billing.double.world import Action, World
 
-KEY = "sk_test_51KilowatchDouble"  # opens nothing but the double
-SECRET = "whsec_kilowatch_double"  # noqa: S105
 _TICK_S = 0.5
 ACTIONS: dict[str, Action] = {
     intents.EXPIRE: intents.expire_hold,

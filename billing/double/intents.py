@@ -206,7 +206,9 @@ def capture(world: World, given: Obj, intent_id: str) -> Obj:
             " captured: requires_capture.",
             payment_intent=shown(intent),
         )
-    amount: int = given.get("amount_to_capture", intent["amount_capturable"])
+    amount = intent["amount_capturable"]
+    if "amount_to_capture" in given:
+        amount = given["amount_to_capture"]
     _check_capture(world, intent, amount)
     merge_metadata(intent, given)
     charge = world.get("charge", intent["latest_charge"])

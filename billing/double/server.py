@@ -15,13 +15,16 @@ _LARGEST = 64 * 1024 * 1024  # a demo's past is written in one piece
 
 
 class Reply:
-    """What a handler returns: JSON for a dict or list, HTML for a string."""
+    """What a handler returns: JSON for a dict or list, HTML (or `kind`) for a string."""
 
-    def __init__(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
-        is_page = isinstance(body, str)
+    def __init__(
+        self, status: int, body: Any, headers: dict[str, str] | None = None,
+        kind: str = "text/html; charset=utf-8",
+    ) -> None:  # fmt: skip
+        is_text = isinstance(body, str)
         self.status, self.headers = status, headers or {}
-        self.body = body.encode() if is_page else json.dumps(body, indent=2).encode()
-        self.kind = "text/html; charset=utf-8" if is_page else "application/json"
+        self.body = body.encode() if is_text else json.dumps(body, indent=2).encode()
+        self.kind = kind if is_text else "application/json"
 
 
 Handler = Callable[[Request], Reply]
