@@ -1,7 +1,7 @@
 """Book postings: once per key, never changed afterwards. The database holds the rules."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -48,15 +48,30 @@ def book(connection: Connection, posting: Posting, at: datetime) -> int:
 
 
 def book_all(connection: Connection, postings: Sequence[Posting], at: datetime) -> dict[str, int]:
-    """As `book`, many at once and all or none; journal numbers by key.
+    """As `book`, many at once and all or none; journal numbers by key."""
+    return book_dated(connection, [(posting, at) for posting in postings])
+
+
+def book_dated(connection: Connection, dated: Sequence[tuple[Posting, datetime]]) -> dict[str, int]:
+    """As `book_all`, each posting at an instant of its own.
 
     A posting's `reverses` names a journal of an earlier call.
     """
     booked: dict[str, int] = {}
     with connection.transaction():
-        for start in range(0, len(postings), BATCH):
-            booked |= _book(connection, postings[start : start + BATCH], at)
+        for start in range(0, len(dated), BATCH):
+            booked |= _book(connection, dated[start : start + BATCH])
     return booked
+
+
+def closed_months(connection: Connection) -> Callable[[int, datetime], bool]:
+    """Says of an operator and an instant whether its month takes no more bookings."""
+    closed = [tuple(row) for row in queries.closed_months(connection)]
+
+    def is_closed(operator_id: int, at: datetime) -> bool:
+        return any(who == operator_id and start <= at < end for who, start, end in closed)
+
+    return is_closed
 
 
 def payload_hash(posting: Posting) -> bytes:
@@ -65,13 +80,13 @@ def payload_hash(posting: Posting) -> bytes:
     return hashlib.sha256(ENCODER.encode(same)).digest()
 
 
-def _book(connection: Connection, postings: Sequence[Posting], at: datetime) -> dict[str, int]:
-    hashes = _hashes(postings)
-    reversed_ids = _journals(connection, {p.reverses for p in postings if p.reverses})
-    once = {posting.key: posting for posting in postings}.values()
-    rows = [_row(posting, hashes[posting.key], reversed_ids) for posting in once]
+def _book(connection: Connection, dated: Sequence[tuple[Posting, datetime]]) -> dict[str, int]:
+    hashes = _hashes(posting for posting, _ in dated)
+    undone = _journals(connection, {p.reverses for p, _ in dated if p.reverses})
+    once = {posting.key: (posting, at) for posting, at in dated}.values()
+    rows = [_row(posting, at, hashes[posting.key], undone) for posting, at in once]
     try:
-        added = queries.book(connection, journals=ENCODER.encode(rows).decode(), at=at)
+        added = queries.book(connection, journals=ENCODER.encode(rows).decode())
     except psycopg.errors.ObjectNotInPrerequisiteState as error:
         raise LedgerError(str(error.diag.message_primary)) from None
     except psycopg.errors.UniqueViolation as error:
@@ -90,12 +105,14 @@ def _hashes(postings: Iterable[Posting]) -> dict[str, bytes]:
     return found
 
 
-def _row(posting: Posting, fingerprint: bytes, reversed_ids: dict[str, Any]) -> dict[str, Any]:
-    row = msgspec.structs.asdict(posting) | {"hash": fingerprint.hex()}
+def _row(
+    posting: Posting, at: datetime, fingerprint: bytes, undone: dict[str, tuple[int, bytes]]
+) -> dict[str, Any]:
+    row = msgspec.structs.asdict(posting) | {"hash": fingerprint.hex(), "at": at}
     if posting.reverses is not None:
-        if posting.reverses not in reversed_ids:
+        if posting.reverses not in undone:
             raise LedgerError(f"{posting.key}: {posting.reverses} is not booked, nothing to undo")
-        row["reverses_journal_id"] = reversed_ids[posting.reverses][0]
+        row["reverses_journal_id"] = undone[posting.reverses][0]
     return row
 
 

@@ -8,6 +8,8 @@ CREATE TABLE payout (
     status      text NOT NULL,          -- Stripe's: pending, in_transit, paid, failed, canceled
     created_at  timestamptz NOT NULL,
     arrives_at  timestamptz,
+    -- Stripe says which balance transactions are in it only of those it made by itself
+    is_automatic boolean NOT NULL DEFAULT true,
     seen_at     timestamptz NOT NULL DEFAULT now()
 );
 
@@ -28,6 +30,18 @@ CREATE TABLE balance_transaction (
 );
 CREATE INDEX balance_transaction_payout ON balance_transaction (payout_id);
 CREATE INDEX balance_transaction_payment ON balance_transaction (payment_id);
+CREATE INDEX balance_transaction_source ON balance_transaction (source_id);
+CREATE INDEX balance_transaction_created ON balance_transaction (created_at);
+CREATE INDEX payment_charge ON payment (charge_id) WHERE charge_id IS NOT NULL;
+
+-- What Stripe held for us when it was read, all its balance transactions with it.
+CREATE TABLE stripe_balance (
+    read_at   timestamptz NOT NULL,
+    currency  text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    available bigint NOT NULL,
+    pending   bigint NOT NULL,
+    PRIMARY KEY (currency, read_at)
+);
 
 -- The invariants, checked every day: what staff see behind "Agrees".
 CREATE TABLE book_check (

@@ -1,0 +1,60 @@
+"""`audit` and `close-month` for the command line; see `billing/cli.py` for click's `obj`."""
+
+import sys
+from datetime import UTC, date, datetime
+
+import click
+
+from billing import BillingError
+from billing.checks import Result
+from billing.cli import Opened, fail
+
+
+@click.command()
+@click.option("--month", metavar="YYYY-MM", help="Only what began in that month.")
+@click.pass_obj
+def audit(opened: Opened, /, month: str | None) -> None:
+    """Check the books against receipts, sessions and Stripe; exit code 1 if anything differs."""
+    from billing.checks import run_checks
+
+    wanted = None if month is None else _month(month)
+    with opened() as connection:
+        results = run_checks(connection, datetime.now(UTC), wanted)
+    for result in results:
+        _print(result)
+    sys.exit(not all(result.ok for result in results))
+
+
+def _print(result: Result) -> None:
+    verdict = "ok" if result.ok else "DIFFERS"
+    click.echo(f"{verdict}\t{result.name}\tchecked {result.checked}")
+    for one in result.found:
+        amount = f"\t{one.amount} {one.currency}" if one.currency else ""
+        click.echo(f"\t{one.subject}{amount}\t{one.evidence}")
+
+
+@click.command("close-month")
+@click.argument("month", metavar="YYYY-MM")
+@click.option("--operator", metavar="NUMBER|NAME", help="The first operator if left out.")
+@click.pass_obj
+def close_month_command(opened: Opened, /, month: str, operator: str | None) -> None:
+    """Close a month of the books for good: it takes no more bookings."""
+    from billing.assignment import find_place
+    from billing.months import close_month
+
+    wanted = _month(month)
+    with opened() as connection:
+        try:
+            place = find_place(connection, "operator", operator)
+            close_month(connection, place.operator_id, wanted, "command line", datetime.now(UTC))
+        except BillingError as error:
+            click.echo(f"kilowatch: {error}", err=True)
+            sys.exit(1)
+    click.echo(f"{place.name}: {month} is closed")
+
+
+def _month(text: str) -> date:
+    try:
+        return date.fromisoformat(f"{text}-01")
+    except ValueError:
+        fail(f"expected a month such as 2026-06, got {text}")
