@@ -1,0 +1,258 @@
+"""Random histories of payments against the real database and Stripe's double: drivers, a station,
+people, a worker that dies at the worst moments, answers that get lost, webhooks that come twice,
+late, in disorder or never. Whatever happens, the invariants hold; in the end everything rests.
+
+`make test` plays a few hundred; PAYMENT_HISTORIES=10000 plays the nightly form.
+"""
+
+import os
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+from books import all_over, check_books
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from paying import Street
+
+from billing.double import Double
+from billing.gateway import LaterError, RefusedError
+from billing.outbox import claim, send
+from billing.payments import advance
+from billing.webhooks import keep, process, read
+from sql.database import connect
+
+HISTORIES = int(os.environ.get("PAYMENT_HISTORIES", "150"))
+WELL_KNOWN = {
+    "awaiting_payment", "authorised", "start_requested", "charging", "stopping", "completed",
+    "capturing", "settled", "releasing", "released", "expired", "partly_refunded", "refunded",
+}  # fmt: skip
+CARDS = ("4242424242424242", "4000000000000002")
+FAULTS = ("lose_answer", "refuse", "down")
+WISHES = {
+    "cancel": "UPDATE payment SET cancel_requested_at = %s WHERE payment_id = %s",
+    "stop": "UPDATE payment SET stop_requested_at = %s WHERE payment_id = %s",
+}
+WAITS = (1, 20, 70, 200, 700, 2000)
+
+
+class History(RuleBasedStateMachine):
+    """One charger, up to a few payments at once. `dsn`, `double` and `numbers` are the test's."""
+
+    dsn: str
+    double: Double
+    numbers: Any
+
+    @initialize()
+    def begin(self) -> None:
+        self.street = Street(self.dsn, self.double, number=next(self.numbers))
+        self.payments: list[int] = []
+
+    def teardown(self) -> None:
+        if not hasattr(self, "street"):
+            return
+        try:
+            self._calm_down()
+            check_books(self.street)
+            assert all_over(self.street), self.street.rows("SELECT state FROM payment")
+        finally:
+            self.street.close()
+
+    def _calm_down(self) -> None:
+        """Nothing goes wrong any more, the car leaves, a quarter of an hour goes by."""
+        self.double.faults.clear()
+        self.double.webhooks.behave()
+        self.double.webhooks.release()
+        self.double.deliver_all()
+        self.street.contact(True)
+        for payment_id in self.payments:
+            self.street.end(payment_id)
+        for seconds in (1, 100, 100, 300, 400, 600, 900):
+            self.double.clock.advance(seconds)
+            self.street.settle()
+
+    def _any(self, data: st.DataObject) -> int:
+        return data.draw(st.sampled_from(self.payments))
+
+    @precondition(lambda self: self.payments)
+    @rule(data=st.data())
+    def go_as_planned(self, data: st.DataObject) -> None:
+        """What mostly happens next to a payment: without it few histories would get far."""
+        payment_id = self._any(data)
+        state = self.street.state(payment_id)
+        if state == "awaiting_payment":
+            self.pay_on_the_page(payment_id, CARDS[0])
+            self.street.look(payment_id)
+        elif state == "start_requested":
+            self.start_session(payment_id)
+        elif state == "charging":
+            self.street.measure(payment_id, data.draw(st.sampled_from([0, 999, 12_345, 70_000])))
+            self.street.end(payment_id)
+        self.street.settle()
+
+    # -- people ----------------------------------------------------------------------------------
+
+    @rule(hold=st.sampled_from([20000, 30000]))
+    def scan(self, hold: int) -> None:
+        if len(self.payments) < 4:
+            self.payments.append(self.street.scan(hold))
+
+    @precondition(lambda self: self.payments)
+    @rule(data=st.data(), card=st.sampled_from(CARDS))
+    def pay(self, data: st.DataObject, card: str) -> None:
+        self.pay_on_the_page(self._any(data), card)
+
+    def pay_on_the_page(self, payment_id: int, card: str) -> None:
+        checkout_id = self.street.payment(payment_id)["checkout_id"]
+        if checkout_id and self.double.object("checkout.session", checkout_id)["status"] == "open":
+            self.street.pay(payment_id, card)
+
+    @precondition(lambda self: self.payments)
+    @rule(data=st.data(), what=st.sampled_from(sorted(WISHES)))
+    def change_their_mind(self, data: st.DataObject, what: str) -> None:
+        self.street.run(WISHES[what], self.street.now, self._any(data))
+
+    @precondition(lambda self: self.payments)
+    @rule(data=st.data(), amount=st.sampled_from([100, 5000, 20000]))
+    def refund(self, data: st.DataObject, amount: int) -> None:
+        payment_id = self._any(data)
+        if self.street.payment(payment_id)["captured"]:
+            self.street.run(
+                "INSERT INTO refund_request (payment_id, kind, amount, reason, requested_by)"
+                " VALUES (%s, 'goodwill', %s, 'a bad day', 'carin')", payment_id, amount,
+            )  # fmt: skip
+
+    # -- the station -----------------------------------------------------------------------------
+
+    @precondition(lambda self: self.payments)
+    @rule(data=st.data(), status=st.sampled_from(["Accepted", "Rejected"]))
+    def answer_a_start(self, data: st.DataObject, status: str) -> None:
+        command_id = self.street.payment(self._any(data))["start_command_id"]
+        if command_id:
+            self.street.answer(command_id, status)
+
+    @precondition(lambda self: self.payments)
+    @rule(data=st.data())
+    def start(self, data: st.DataObject) -> None:
+        self.start_session(self._any(data))
+
+    def start_session(self, payment_id: int) -> None:
+        busy = self.street.row("SELECT 1 FROM session WHERE evse_key = %s AND (ended_at IS NULL"
+                               " OR transaction_id = %s)", self.street.evse_key,
+                               f"t{payment_id}")  # fmt: skip
+        if self.street.payment(payment_id)["id_token"] and not busy:
+            self.street.begin(payment_id)
+
+    @precondition(lambda self: self.payments)
+    @rule(data=st.data(), wh=st.sampled_from([0, 7, 12_345, 45_000]))
+    def draw_energy(self, data: st.DataObject, wh: int) -> None:
+        payment_id = self._any(data)
+        if self._charges(payment_id):
+            self.street.measure(payment_id, wh)
+
+    @precondition(lambda self: self.payments)
+    @rule(data=st.data())
+    def finish(self, data: st.DataObject) -> None:
+        payment_id = self._any(data)
+        if self._charges(payment_id):
+            self.street.end(payment_id)
+
+    def _charges(self, payment_id: int) -> bool:
+        return bool(self.street.row("SELECT 1 FROM session WHERE transaction_id = %s"
+                                    " AND ended_at IS NULL", f"t{payment_id}"))  # fmt: skip
+
+    @rule(is_online=st.booleans())
+    def come_or_go(self, is_online: bool) -> None:
+        self.street.contact(is_online)
+
+    # -- time, Stripe and the way to it -----------------------------------------------------------
+
+    @rule(seconds=st.sampled_from(WAITS))
+    def wait(self, seconds: int) -> None:
+        self.double.clock.advance(seconds)
+
+    @rule(kind=st.sampled_from(FAULTS), times=st.integers(1, 3))
+    def go_wrong(self, kind: Any, times: int) -> None:
+        self.double.faults.add("*", kind, times=times)
+
+    @rule(how=st.sampled_from(["hold", "drop", "duplicate", "release"]))
+    def webhooks(self, how: str) -> None:
+        if how == "release":
+            self.double.webhooks.release(order="random")
+        else:
+            getattr(self.double.webhooks, how)()
+
+    # -- the worker -------------------------------------------------------------------------------
+
+    @rule()
+    def work(self) -> None:
+        self.street.turn()
+
+    @rule()
+    def settle(self) -> None:
+        self.street.settle()
+
+    @precondition(lambda self: self.payments)
+    @rule(data=st.data())
+    def work_on_one(self, data: st.DataObject) -> None:
+        advance(self.street.connection, self._any(data), self.street.context, self.street.now)
+
+    @rule()
+    def read_webhooks(self) -> None:
+        process(self.street.connection, self.street.now)
+
+    @rule()
+    def die_before_sending(self) -> None:
+        claim(self.street.connection, self.street.now, 5)
+
+    @rule()
+    def die_before_the_answer_is_kept(self) -> None:
+        for due in claim(self.street.connection, self.street.now, 5):
+            try:
+                self.street.gateway.perform(due.call, due.ids, due.parameters, due.key_now)
+            except (LaterError, RefusedError):
+                continue
+
+    @rule()
+    def send_some(self) -> None:
+        for due in claim(self.street.connection, self.street.now, 2):
+            send(self.street.connection, self.street.gateway, due, self.street.now)
+
+
+@pytest.fixture
+def sunk(plain_database: str) -> Iterator[tuple[str, Double]]:
+    """A database, and a double whose webhooks arrive there as they would over HTTP."""
+
+    def sink(payload: bytes, signature: str) -> int:
+        with connect(plain_database) as connection:
+            keep(connection, read(payload, signature, double.webhook_secret), double.clock.now())
+        return 200
+
+    with Double(webhook_sink=sink) as double:
+        yield plain_database, double
+
+
+@pytest.mark.timeout(3600)
+def test_whatever_happens_nothing_is_lost_taken_twice_or_held_for_nothing(
+    sunk: tuple[str, Double],
+) -> None:
+    dsn, double = sunk
+    history = type("Played", (History,), {"dsn": dsn, "double": double, "numbers": count(1)})
+    run_state_machine_as_test(
+        history,
+        settings=settings(
+            max_examples=HISTORIES, stateful_step_count=40, deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )  # fmt: skip
+    with connect(dsn) as connection:
+        seen = dict(connection.execute("SELECT to_state, count(*) FROM payment_event GROUP BY 1"))
+    assert seen.keys() >= WELL_KNOWN  # else the histories never got far enough to prove anything
