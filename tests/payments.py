@@ -4,10 +4,12 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from psycopg.sql import SQL, Identifier, Placeholder
 
+from billing.closing import close_session, note_paid
 from sql.database import Connection, connect
 
 CHANGES = (
@@ -60,6 +62,38 @@ def cashier(database: str, address: str, failure: str | None = None) -> Iterator
     finally:
         closing.set()
         thread.join(10)
+
+
+@contextmanager
+def printer(database: str, content: bytes) -> Iterator[list[tuple[str, Any]]]:
+    """Makes every file that is asked for, as the billing worker does; yields what was asked."""
+    asked: list[tuple[str, Any]] = []
+    ready, closing = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with connect(database, application_name="printer") as connection:
+            connection.execute("LISTEN file_request")
+            ready.set()
+            while not closing.is_set():
+                asked.extend(_print(connection, content))
+                list(connection.notifies(timeout=0.2, stop_after=1))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield asked
+    finally:
+        closing.set()
+        thread.join(10)
+
+
+def _print(connection: Connection, content: bytes) -> list[tuple[str, Any]]:
+    return connection.execute(
+        "UPDATE file_request SET finished_at = now(), content = %s, file_name = 'receipt.pdf',"
+        " media_type = 'application/pdf' WHERE finished_at IS NULL RETURNING kind, parameters",
+        [content],
+    ).fetchall()  # type: ignore[return-value]
 
 
 def _serve(connection: Connection, address: str, failure: str | None, seen: list[str]) -> None:
@@ -123,9 +157,10 @@ def start_session(connection: Connection, evse_key: int, minutes: int = 18) -> i
         "INSERT INTO meter_value (evse_key, station_id, evse_id, measured_at, received_at,"
         " session_id, source, reading_hash, energy_wh, energy_delta_wh, power_w)"
         " SELECT e.evse_key, e.station_id, e.evse_id, now() - make_interval(mins => %s - i),"
-        " now(), %s, 'meter', i, i, 0, CASE WHEN i < 3 THEN i * 30000 ELSE 96000 - i * 500 END"
+        " now(), %s, 'meter', i, i, sign(i) * 24600 / %s,"
+        " CASE WHEN i < 3 THEN i * 30000 ELSE 96000 - i * 500 END"
         " FROM evse e, generate_series(0, %s) i WHERE e.evse_key = %s",
-        [minutes, row[0], minutes, evse_key],
+        [minutes, row[0], minutes, minutes, evse_key],
     )
     return int(row[0])
 
@@ -143,3 +178,25 @@ def charge(connection: Connection, reference: str, evse_key: int, cost: int = 12
         [f"pi_{reference}", reference],
     )
     return session_id
+
+
+def finish(connection: Connection, reference: str, session_id: int, evse_key: int) -> int:
+    """The session ends, is priced, and its receipt is written and captured; its number."""
+    connection.execute(
+        "UPDATE session SET ended_at = now(), power_w = 0 WHERE session_id = %s", [session_id]
+    )
+    plug(connection, evse_key, "Available")
+    row = connection.execute(
+        "SELECT payment_id FROM payment WHERE reference = %s", [reference]
+    ).fetchone()
+    assert row
+    closed = close_session(
+        connection, session_id, HASH, payment_id=row[0], channel="guest", now=datetime.now(UTC)
+    )
+    assert closed.receipt_id
+    move(connection, reference, "capturing", cost=closed.gross, energy_wh=closed.energy_wh,
+         cdr_id=closed.cdr_id)  # fmt: skip
+    note_paid(connection, closed.receipt_id, closed.gross, 0)
+    move(connection, reference, "settled", captured=closed.gross, captured_at="now",
+         card_brand="visa", card_last4="4242")  # fmt: skip
+    return closed.receipt_id

@@ -122,6 +122,14 @@ FACES = {
     )
 }
 
+# `failure` of what was given up, where "did not start" would be wrong
+GIVEN_UP_FACES = {
+    "cancelled": "cancelled",
+    "nothing_used": "nothing",
+    "waived": "nothing",
+    "quarantine_over": "nothing",
+}
+
 
 def face_of(payment: Payment, now: datetime, *, came_back_paid: bool = False) -> Face | None:
     """The face of a payment; None while nothing is paid or when it came to nothing."""
@@ -139,11 +147,9 @@ def _name(payment: Payment, now: datetime) -> str:
     if payment.state in ("charging", "stopping"):
         return _during(payment, now)
     if payment.state in GIVEN_UP:
-        return {"cancelled": "cancelled", "nothing_used": "nothing"}.get(
-            payment.failure or "", "failed"
-        )
-    held_back = payment.state in ("completed", "capturing") and payment.quarantined_until
-    return "review" if held_back else "finished"
+        return GIVEN_UP_FACES.get(payment.failure or "", "failed")
+    is_doubted = payment.state == "completed" and payment.quarantined_until
+    return "review" if is_doubted and payment.gross is None else "finished"
 
 
 def _before(payment: Payment) -> str:

@@ -52,6 +52,11 @@ class Paper(Struct, frozen=True):
         return self.kind == "credit_note"
 
     @property
+    def is_split(self) -> bool:
+        """Electricity and access to the network stand apart."""
+        return any(line.what == WHAT["network"] for line in self.lines)
+
+    @property
     def rates(self) -> list[Decimal]:
         return sorted({line.rate for line in self.vat_lines if line.rate})
 

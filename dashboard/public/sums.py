@@ -65,6 +65,10 @@ def _money(payment: Payment, form: Format) -> str:
 
     if payment.gross is None and payment.state == "completed":
         return t("The sum is being settled. You pay at most {amount}.", amount=said(payment.hold))
+    if payment.state == "written_off":
+        return t("Nothing is charged: we could not take the money from the card.")
+    if payment.state == "capture_failed":
+        return t("The bank has not let us charge the card. We look at it; you need do nothing.")
     if payment.captured:
         text = t("{amount} is charged.", amount=said(payment.captured))
         return f"{text} {_rest(payment, payment.captured, said)}".strip()

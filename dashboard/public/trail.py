@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from dashboard.format import Format
 from dashboard.i18n import mark, t
-from dashboard.public.faces import Payment
+from dashboard.public.faces import GIVEN_UP_FACES, Payment
 from dashboard.public.words import amount
 
 # `payment.failure` in a driver's words
@@ -19,6 +19,8 @@ WHY = {
     "late_start": mark("The charger began too late"),
     "cancelled": mark("You cancelled"),
     "nothing_used": mark("No energy was measured"),
+    "waived": mark("A person has checked it: you pay nothing"),
+    "quarantine_over": mark("The reading could not be confirmed in time"),
     "not_startable": mark("The charger could no longer be started"),
 }
 UNKNOWN_WHY = mark("Charging did not begin")
@@ -50,7 +52,7 @@ def failed_trail(payment: Payment, form: Format) -> list[Step]:
 
 def _shape(payment: Payment) -> str:
     """One's own wish is no failure."""
-    return "done" if payment.failure == "cancelled" else "fault"
+    return "fault" if GIVEN_UP_FACES.get(payment.failure or "") is None else "done"
 
 
 def _pending(payment: Payment, form: Format, held: str) -> list[Step]:

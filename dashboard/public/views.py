@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from dashboard.deps import Deps
 from dashboard.i18n import formatter, language, t, tn
-from dashboard.public import pay, words
+from dashboard.public import pay, receipts, words
 from dashboard.public.geo import marks, view_of
 from dashboard.public.network import Places
 from dashboard.public.places import (
@@ -41,6 +41,7 @@ def create_blueprint(deps: Deps) -> Blueprint:
     routes.add_url_rule("/e", "code", _code)
     routes.add_url_rule("/e/<code>", "evse", partial(scan, deps, places))
     pay.add_routes(routes, deps, places)
+    receipts.add_routes(routes, deps, places)
     routes.add_url_rule("/public/<name>", "file", public_file)
     routes.add_url_rule("/favicon.ico", "favicon", partial(public_file, "favicon.svg"))
     routes.app_context_processor(partial(_context, places))

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 
 from dashboard.format import NBSP, Format
 from dashboard.i18n import mark, t
+from dashboard.public.papers import Line as PaperLine
 from dashboard.public.price import Line, Price, rounded
 
 KM_PER_KWH = 5  # 20 kWh lasts for about 100 km
@@ -80,6 +81,43 @@ def amount(form: Format, minor: int, currency: str) -> str:
     """A sum in minor units, without idle decimals: 300 kr, 143,21 kr."""
     digits = int(get_currency_precision(currency))
     return rate(form, Decimal(minor).scaleb(-digits), currency)
+
+
+def percent(form: Format, rate: Decimal) -> str:
+    """A VAT rate, which is in per cent: 25 %."""
+    return form.percent(rate / 100, _digits(rate))
+
+
+def register(form: Format, wh: int) -> str:
+    """A meter's register in kWh."""
+    return form.number(Decimal(wh) / 1000, 2 if wh % 10 == 0 else 3)
+
+
+def exact_kwh(form: Format, wh: int) -> str:
+    """Two decimals, three where the meter's last digit asks for it: never rounded."""
+    return register(form, wh) + NBSP + "kWh"
+
+
+def quantity(form: Format, line: PaperLine) -> str:
+    """How much of a receipt's line: 31,42 kWh, 12 min; a fee is charged once."""
+    if line.quantity is None or line.unit in ("", "session"):
+        return ""
+    least = 2 if line.unit == "kWh" else 0
+    return form.number(line.quantity, max(least, _digits(line.quantity))) + NBSP + line.unit
+
+
+def unit_price(form: Format, line: PaperLine) -> str:
+    price = line.unit_price
+    return "" if price is None else form.number(price, max(2, _digits(price)))
+
+
+def _digits(number: Decimal) -> int:
+    return max(0, -int(number.normalize().as_tuple().exponent))
+
+
+def short(name: str) -> str:
+    """A long id as people compare it: pi_3Qx…7Lm2."""
+    return name if len(name) < 14 else f"{name[:6]}…{name[-4:]}"
 
 
 def price_words(form: Format, price: Price, line: Line) -> str:
