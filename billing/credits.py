@@ -98,7 +98,7 @@ def _with_rest(connection: Connection, receipt_id: int) -> tuple[_Receipt, list[
     row = queries.lock_receipt(connection, receipt_id=receipt_id)
     if row is None:
         raise ClosingError(f"receipt {receipt_id}: there is none")
-    receipt = _Receipt(*(*row[:-1], parse(row[-1], ClosingError)))
+    receipt = _Receipt(*row)
     if receipt.credits_receipt_id is not None:
         raise ClosingError(f"receipt {receipt.shown_number}: it is a credit note itself")
     given_back = [

@@ -117,7 +117,7 @@ WHERE receipt_id = :receipt_id RETURNING receipt_id;
 -- name: lock_receipt(receipt_id)^
 -- A receipt, held until the transaction ends: what a credit note needs of it.
 SELECT r.receipt_id, r.shown_number, r.issued_at, r.session_id, r.payment_id, r.cdr_id, r.gross,
-    r.currency, r.credits_receipt_id, r.document::text
+    r.currency, r.credits_receipt_id, r.document
 FROM receipt r WHERE r.receipt_id = :receipt_id FOR UPDATE;
 
 -- name: credits_of(receipt_id)
@@ -150,3 +150,60 @@ JOIN LATERAL (
 ) c ON true
 WHERE s.started_at >= :since AND s.energy_wh <> c.energy_wh
 ORDER BY s.session_id LIMIT :count;
+
+-- name: paper(receipt_id)^
+-- A receipt with what its payment says now: fields as billing/sheet.py's Paper.
+SELECT r.receipt_id, r.shown_number, r.issued_at, r.gross, r.currency, r.paid, r.due,
+    r.written_off, r.secret, r.document, p.reference, p.card_brand, p.card_last4,
+    coalesce(p.hold, 0), coalesce(p.captured, 0), p.authorised_at, p.captured_at, p.intent_id,
+    coalesce(p.is_estimated, false)
+FROM receipt r LEFT JOIN payment p USING (payment_id)
+WHERE r.receipt_id = :receipt_id;
+
+-- name: queue_mail(recipient, kind, language, parameters, key)!
+-- A mail to be sent; one with the same key is there already.
+INSERT INTO mail (recipient, kind, language, parameters, idempotency_key)
+VALUES (:recipient, :kind, :language, :parameters::jsonb, :key)
+ON CONFLICT (idempotency_key) DO NOTHING;
+
+-- name: claim_mail(at, until)^
+-- The mail that has waited longest, for this worker alone until its lease ends.
+UPDATE mail SET claimed_until = :until, attempts = attempts + 1
+WHERE mail_id = (
+    SELECT mail_id FROM mail
+    WHERE sent_at IS NULL AND failed_at IS NULL AND next_at <= :at
+        AND (claimed_until IS NULL OR claimed_until <= :at)
+    ORDER BY next_at, mail_id LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+RETURNING mail_id, recipient, kind, language, parameters, attempts, created_at;
+
+-- name: mail_sent(mail_id, at)!
+-- The server has taken it.
+UPDATE mail SET sent_at = :at, claimed_until = NULL, error = NULL WHERE mail_id = :mail_id;
+
+-- name: mail_waits(mail_id, next_at, error)!
+-- It did not get through: try again then.
+UPDATE mail SET next_at = :next_at, claimed_until = NULL, error = :error WHERE mail_id = :mail_id;
+
+-- name: mail_failed(mail_id, at, error)!
+-- Given up: nobody will send it, and a human is told.
+WITH failed AS (
+    UPDATE mail SET failed_at = :at, claimed_until = NULL, error = :error
+    WHERE mail_id = :mail_id RETURNING mail_id, kind, error, parameters
+)
+INSERT INTO review_item (kind, subject, payment_id, session_id, evidence, opened_at)
+SELECT 'mail_failed', 'mail ' || f.mail_id, r.payment_id, r.session_id,
+    jsonb_build_object('kind', f.kind, 'problem', f.error, 'receipt', r.shown_number), :at
+FROM failed f LEFT JOIN receipt r ON r.receipt_id::text = f.parameters ->> 'receipt_id'
+ON CONFLICT (kind, subject) WHERE resolved_at IS NULL DO NOTHING;
+
+-- name: mails_wait(at, reason)!
+-- Nothing can be sent at all: the mails that are due say why.
+UPDATE mail SET error = :reason
+WHERE sent_at IS NULL AND failed_at IS NULL AND next_at <= :at AND error IS DISTINCT FROM :reason;
+
+-- name: mails_pause(at, next_at, reason)!
+-- The server can't be reached: what is due waits as well, without counting as tried.
+UPDATE mail SET error = :reason, next_at = :next_at
+WHERE sent_at IS NULL AND failed_at IS NULL AND next_at <= :at
+    AND (claimed_until IS NULL OR claimed_until <= :at);
