@@ -22,7 +22,7 @@ def book(  # noqa: PLR0913 - the columns of a line, by name
         currency=currency, description=description, exchange_rate=None, fee=fee,
         fee_details=details if fee else [], net=amount - fee, balance_type="payments",
         reporting_category=category or kind, source=source,
-        status="available" if available <= world.now() else "pending", type=kind, _payout=None,
+        status="available" if available <= world.now() else "pending", type=kind
     )  # fmt: skip
     del made["metadata"], made["livemode"]
     return world.put(made)
@@ -66,17 +66,13 @@ def pay_out(world: World, _subject: str) -> None:
     """Midnight: everything that has become available is paid out, per currency."""
     world.store.set_memo(PAYOUTS, str(world.now() + DAY))
     world.schedule(world.now() + DAY, PAYOUTS, "")
-    query = "SELECT json_extract(body, '$.currency'), sum(json_extract(body, '$.net')) FROM object"
-    query += f" WHERE {_UNPAID} GROUP BY 1"
+    query = f"SELECT currency, sum(net) FROM object WHERE {_UNPAID} GROUP BY currency"  # noqa: S608
     for currency, net in world.store.db.execute(query, [world.now()]).fetchall():
         if net > 0:  # else it waits for the next day's money
             _pay_out(world, currency, net)
 
 
-_UNPAID = (
-    "kind = 'balance_transaction' AND json_extract(body, '$._payout') IS NULL"
-    " AND json_extract(body, '$.available_on') <= ?"
-)
+_UNPAID = "available_on IS NOT NULL AND payout IS NULL AND available_on <= ?"
 
 
 def _pay_out(world: World, currency: str, net: int) -> None:
@@ -88,13 +84,11 @@ def _pay_out(world: World, currency: str, net: int) -> None:
         reconciliation_status="completed", reversed_by=None, source_type="card",
         statement_descriptor=None, status="in_transit", trace_id=None, type="bank_account",
     )  # fmt: skip
+    own = book(world, "payout", -net, payout["id"], currency=currency, description="STRIPE PAYOUT")
     world.store.db.execute(
-        f"UPDATE object SET body = json_set(body, '$._payout', ?) WHERE {_UNPAID}"  # noqa: S608
-        " AND json_extract(body, '$.currency') = ?",
+        f"UPDATE object SET payout = ? WHERE {_UNPAID} AND currency = ?",  # noqa: S608
         [payout["id"], world.now(), currency],
     )
-    own = book(world, "payout", -net, payout["id"], currency=currency, description="STRIPE PAYOUT")
-    world.put(own | {"_payout": payout["id"]})
     payout["balance_transaction"] = own["id"]
     world.put(payout, "payout.created")
     world.schedule(world.now() + world.rules.payout_arrives_after, ARRIVE, payout["id"])
@@ -120,9 +114,8 @@ def balance(world: World, _given: Obj) -> Obj:
 
 def _sums(world: World, operator: str) -> list[Obj]:
     query = (
-        "SELECT json_extract(body, '$.currency'), sum(CASE WHEN json_extract(body,"  # noqa: S608
-        f" '$.available_on') {operator} ? THEN json_extract(body, '$.net') ELSE 0 END)"
-        " FROM object WHERE kind = 'balance_transaction' GROUP BY 1"
+        f"SELECT currency, sum(CASE WHEN available_on {operator} ? THEN net ELSE 0 END)"  # noqa: S608
+        " FROM object WHERE available_on IS NOT NULL GROUP BY currency"
     )
     rows = world.store.db.execute(query, [world.now()]).fetchall()
     found = rows or [("sek", 0)]
@@ -132,8 +125,8 @@ def _sums(world: World, operator: str) -> list[Obj]:
 
 def list_transactions(_world: World, given: Obj) -> dict[str, Any]:
     """GET /v1/balance_transactions"""
-    fields = {"payout": "_payout", "type": "type", "source": "source", "currency": "currency"}
-    conditions = [(field, "=", given[name]) for name, field in fields.items() if name in given]
+    names = [name for name in ("payout", "type", "source", "currency") if name in given]
+    conditions = [(name, "=", given[name]) for name in names]
     return {"kind": "balance_transaction", "conditions": conditions}
 
 

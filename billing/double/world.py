@@ -16,6 +16,7 @@ from billing.double.rules import Rules
 from billing.double.store import Store
 
 API_VERSION = "2026-10-28.endive"
+_LETTERS = ascii_letters + digits
 Action = Callable[["World", str], None]
 
 
@@ -69,8 +70,11 @@ class World:
                 yield
 
     def new_id(self, prefix: str) -> str:
-        letters = ascii_letters + digits
-        return f"{prefix}_" + "".join(secrets.choice(letters) for _ in range(24))
+        number, letters = int.from_bytes(secrets.token_bytes(18)), []
+        for _ in range(24):
+            number, place = divmod(number, len(_LETTERS))
+            letters.append(_LETTERS[place])
+        return f"{prefix}_{''.join(letters)}"
 
     def get(self, kind: str, object_id: str, param: str = "id", status: int = 404) -> Obj:
         """The object, or Stripe's resource_missing."""
