@@ -14,7 +14,7 @@ from billing.double.idempotency import Asked, Remembered
 from billing.double.listing import page
 from billing.double.rendering import rendered
 from billing.double.shapes import check
-from billing.double.world import API_VERSION, Asking, World
+from billing.double.world import API_VERSION, World
 
 _KEPT = 20_000
 
@@ -136,8 +136,7 @@ class Api:
         request, request_id, asked = context
         world = self.world
         try:
-            with world.changing():
-                world.asking = Asking(request_id, asked.key if asked else None)
+            with world.changing(), world.asked_by(request_id, asked.key if asked else None):
                 answer = Answer(200, self._body(endpoint, ids, given, request.path))
                 idempotency.remember(world, asked, Remembered(200, answer.body, request_id))
                 return answer
@@ -147,8 +146,6 @@ class Api:
                     kept = Remembered(error.status, error.body(), request_id)
                     idempotency.remember(world, asked, kept)
             raise
-        finally:
-            world.asking = Asking()
 
     def _body(self, endpoint: Endpoint, ids: tuple[str, ...], given: Obj, path: str) -> Obj:
         expand = given.pop("expand", [])

@@ -69,6 +69,15 @@ class World:
             with self.store.transaction():
                 yield
 
+    @contextmanager
+    def asked_by(self, request_id: str, key: str | None) -> Iterator[None]:
+        """What happens inside was asked for by this request."""
+        self.asking = Asking(request_id, key)
+        try:
+            yield
+        finally:
+            self.asking = Asking()
+
     def new_id(self, prefix: str) -> str:
         number, letters = int.from_bytes(secrets.token_bytes(18)), []
         for _ in range(24):
