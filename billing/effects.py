@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 from psycopg.types.json import Jsonb
 
-from billing import BillingError
+from billing import BillingError, asking
 from billing import money_effects as money
 from billing.costs import running_cost
 from billing.payment import WAIT_UNPLUGGED, WARN_AT_PERCENT, Payment, Session, World
@@ -41,6 +41,10 @@ def ask(
     parameters = call.parameters
     if call.name == "checkout":
         parameters = checkout_parameters(p, w, context, now)
+    if call.name == "charge":
+        parameters = asking.charge_parameters(connection, p, w)
+    if call.name.startswith("pay:"):
+        parameters = asking.checkout_parameters(connection, p, w, context.public_url, now)
     if call.name.startswith("refund:"):
         metadata = {"refund_request_id": call.name.partition(":")[2], "reference": p.reference}
         parameters = {**parameters, "metadata": metadata}
@@ -151,6 +155,10 @@ EFFECTS: dict[str, Callable[[Connection, Payment, World, datetime], Changes]] = 
     "dispute": money.dispute,
     "dispute_won": money.dispute_won,
     "dispute_lost": money.dispute_lost,
+    "ask_driver": asking.ask_driver,
+    "remind": asking.remind,
+    "block": asking.block,
+    "unblock": asking.unblock,
 }
 REFUND_EFFECTS: dict[str, Callable[[Connection, Payment, World, int, datetime], Changes]] = {
     "refunded": money.refunded,

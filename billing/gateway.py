@@ -6,7 +6,7 @@ raises LaterError.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import stripe
@@ -76,6 +76,10 @@ class Seen(Struct):
     card_brand: str | None = None
     card_last4: str | None = None
     email: str | None = None
+    charge_problem: str | None = None  # why a saved card was not charged: Stripe's code
+    customer_id: str | None = None
+    payment_method_id: str | None = None  # saved, and whose it is
+    card_expires: date | None = None
     refunds: list[RefundSeen] = []
     disputes: list[DisputeSeen] = []
 
@@ -86,6 +90,7 @@ class Ids(Struct, frozen=True):
     checkout_id: str | None
     intent_id: str | None
     charge_id: str | None = None
+    customer_id: str | None = None
 
 
 class Gateway:
@@ -139,6 +144,63 @@ class Gateway:
         refund = self._api.refunds.create(given, options)
         return Seen(refunds=[_of_refund(refund)])
 
+    _pay = _checkout
+
+    def _charge(self, _ids: Ids, parameters: Any, options: Any) -> Seen:
+        """From a saved card while its owner is away: what the bank says is an answer, too."""
+        given: Any = {**parameters, "expand": ["latest_charge"]}
+        try:
+            return _of_intent(self._api.payment_intents.create(given, options))
+        except (stripe.CardError, stripe.InvalidRequestError) as error:
+            if error.http_status == 409:
+                raise
+            return _not_charged(error)
+
+    def _charged(self, _ids: Ids, parameters: Any, _options: Any) -> Seen:
+        """The charge whose answer was lost, found by its reference; nothing if it never was."""
+        wanted = parameters["metadata"]["reference"]
+        of_customer: Any = {"customer": parameters["customer"], "limit": 100}
+        for intent in self._api.payment_intents.list(of_customer).auto_paging_iter():
+            if getattr(intent.metadata, "reference", None) == wanted:
+                seen = self._intent(intent.id)
+                if seen.intent_status == "requires_payment_method":
+                    seen.charge_problem = "card_declined"
+                return seen
+        return Seen()
+
+    def _setup(self, ids: Ids, parameters: Any, options: Any) -> Seen:
+        """A page to save a card on, for a customer that is made when there is none."""
+        customer = ids.customer_id or self._customer(parameters)
+        given: Any = {**parameters["checkout"], "customer": customer}
+        seen = _of_checkout(self._api.checkout.sessions.create(given, options))
+        seen.customer_id = customer
+        return seen
+
+    def _customer(self, parameters: Any) -> str:
+        options: Any = {"idempotency_key": parameters["customer_key"]}
+        return str(self._api.customers.create(parameters["customer"], options).id)
+
+    def _card(self, ids: Ids, _parameters: Any, _options: Any) -> Seen:
+        """Whether a card was saved on the page."""
+        expand: Any = {"expand": ["setup_intent.payment_method"]}
+        session = self._api.checkout.sessions.retrieve(str(ids.checkout_id), expand)
+        seen = _of_checkout(session)
+        seen.customer_id = session.customer if isinstance(session.customer, str) else None
+        intent: Any = session.setup_intent
+        if intent is not None and intent.status == "succeeded":
+            _add_card(seen, intent.payment_method)
+        return seen
+
+    def _detach(self, _ids: Ids, parameters: Any, options: Any) -> Seen:
+        self._api.payment_methods.detach(parameters["payment_method"], {}, options)
+        return Seen()
+
+    def _forget(self, _ids: Ids, parameters: Any, options: Any) -> Seen:
+        """A customer without an address is nobody."""
+        nobody: Any = {"email": "", "metadata": {}}
+        self._api.customers.update(parameters["customer"], nobody, options)
+        return Seen()
+
     def _look(self, ids: Ids, _parameters: Any, _options: Any) -> Seen:
         seen = Seen()
         if ids.checkout_id:
@@ -169,10 +231,14 @@ class Gateway:
 
     def balance_transactions(self, since: datetime) -> Iterator[Any]:
         """Every movement of the balance since then, oldest first is not promised."""
-        return self._pages(self._api.balance_transactions, since)
+        return self._pages(self._api.balance_transactions, _since(since))
 
     def payouts(self, since: datetime) -> Iterator[Any]:
-        return self._pages(self._api.payouts, since)
+        return self._pages(self._api.payouts, _since(since))
+
+    def payout_transactions(self, payout_id: str) -> Iterator[Any]:
+        """What an automatic payout is made of."""
+        return self._pages(self._api.balance_transactions, {"payout": payout_id})
 
     def balance(self) -> Any:
         """What Stripe holds for us now, available and pending."""
@@ -181,10 +247,9 @@ class Gateway:
         except stripe.StripeError as error:
             raise _told(error) from error
 
-    def _pages(self, service: Any, since: datetime) -> Iterator[Any]:
-        parameters = {"created": {"gte": int(since.timestamp())}, "limit": 100}
+    def _pages(self, service: Any, parameters: dict[str, Any]) -> Iterator[Any]:
         try:
-            yield from service.list(parameters).auto_paging_iter()
+            yield from service.list({**parameters, "limit": 100}).auto_paging_iter()
         except stripe.StripeError as error:
             raise _told(error) from error
 
@@ -204,6 +269,10 @@ def _told(error: stripe.StripeError) -> BillingError:
     if final and error.http_status != 409:  # 409: the same key is in flight
         return RefusedError(str(error.code or "invalid_request"), str(error.user_message or error))
     return LaterError(f"{type(error).__name__}: {error}"[:300])
+
+
+def _since(at: datetime) -> dict[str, Any]:
+    return {"created": {"gte": int(at.timestamp())}}
 
 
 def _instant(seconds: int | None) -> datetime | None:
@@ -234,6 +303,23 @@ def _of_intent(intent: Any) -> Seen:
     if charge is not None and not isinstance(charge, str):
         _add_charge(seen, charge)
     return seen
+
+
+def _not_charged(error: Any) -> Seen:
+    """A declined card, or one that can't be charged like this at all."""
+    seen = Seen(charge_problem=str(error.code or "invalid_request"))
+    intent = getattr(error.error, "payment_intent", None) if error.error else None
+    if intent is not None:
+        seen.intent_id, seen.intent_status = intent.id, intent.status
+    return seen
+
+
+def _add_card(seen: Seen, method: Any) -> None:
+    card = method.card
+    seen.payment_method_id = method.id
+    seen.card_brand, seen.card_last4 = card.brand, card.last4
+    first = date(card.exp_year, card.exp_month, 1)
+    seen.card_expires = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def _add_charge(seen: Seen, charge: Any) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
+from billing import cards
 from billing.effects import Context
+from billing.ended import take_ended
 from billing.files import make_due
 from billing.gateway import Gateway
 from billing.mails import send_due
@@ -23,11 +25,16 @@ def public_url(settings: Settings) -> str:
 
 def make_worker(settings: Settings, dsn: str) -> Worker:
     """The worker of this installation, not yet running."""
+    context = Context(public_url(settings))
     others: dict[str, Callable[[Connection], object]] = {
         "mail": lambda connection: send_due(connection, settings, datetime.now(UTC)),
         "file_request": lambda connection: make_due(connection, datetime.now(UTC)),
+        "session_ended": lambda connection: take_ended(connection, datetime.now(UTC)),
+        "card_setup": lambda connection: cards.request_due(
+            connection, context.public_url, datetime.now(UTC)
+        ),
     }
-    return Worker(dsn, Gateway(settings), Context(public_url(settings)), others)
+    return Worker(dsn, Gateway(settings), context, others)
 
 
 def jobs_of(settings: Settings) -> tuple[Job, ...]:

@@ -9,7 +9,7 @@ settling.py.
 from collections.abc import Callable
 from datetime import datetime
 
-from billing import settling
+from billing import registered, settling
 from billing.payment import (
     CAPTURE_BEFORE,
     CHECKOUT_PATIENCE,
@@ -25,7 +25,8 @@ from billing.step import Call, Review, Step, may_ask_again, release
 
 def decide(p: Payment, w: World, now: datetime) -> Step | None:
     """The next step, or None: nothing is to be done as things are."""
-    return STATES[p.state](p, w, now)
+    states = registered.STATES.get(p.channel, STATES)
+    return states[p.state](p, w, now)
 
 
 # -- before the money --------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from psycopg.types.json import Jsonb
 
+from billing import cards
 from billing.gateway import Gateway, Ids, LaterError, RefusedError, Seen
 from billing.payment import Payment
 from billing.payments import locked, update_payment
@@ -23,6 +24,8 @@ queries = load_queries("payments")
 LEASE = timedelta(seconds=90)  # longer than a call with its retries may take
 LONGEST_PAUSE = 60  # seconds
 LOOKS_AT_ONCE = 100
+LOOKS = ("look", "card")
+PAGES = ("checkout", "pay", "setup")  # made for people to visit: nobody waits for a day
 KEY_LIFE = timedelta(hours=23)  # Stripe forgets keys after a day: from then on, look first
 RANK = (
     "requires_payment_method", "requires_confirmation", "requires_action", "processing",
@@ -34,7 +37,7 @@ class Due(msgspec.Struct, frozen=True):
     """A claimed row of `outbox`."""
 
     outbox_id: int
-    payment_id: int
+    payment_id: int  # 0: it is about a driver's card
     call: str
     key: str
     parameters: dict[str, Any]
@@ -43,6 +46,9 @@ class Due(msgspec.Struct, frozen=True):
     checkout_id: str | None
     intent_id: str | None
     charge_id: str | None
+    driver_id: int | None = None  # for calls about a card; they have no payment
+    card_setup_id: int | None = None
+    customer_id: str | None = None
 
     @property
     def key_now(self) -> str:
@@ -51,7 +57,11 @@ class Due(msgspec.Struct, frozen=True):
 
     @property
     def ids(self) -> Ids:
-        return Ids(self.checkout_id, self.intent_id, self.charge_id)
+        return Ids(self.checkout_id, self.intent_id, self.charge_id, self.customer_id)
+
+    @property
+    def about(self) -> str:
+        return f"payment {self.payment_id}" if self.payment_id else f"driver {self.driver_id}"
 
 
 def claim(connection: Connection, now: datetime, count: int) -> list[Due]:
@@ -61,7 +71,7 @@ def claim(connection: Connection, now: datetime, count: int) -> list[Due]:
 
 
 def look_again(connection: Connection, now: datetime) -> None:
-    """Ask about open payments of which Stripe has said nothing for a while: webhooks may be lost."""
+    """Ask about open payments of which Stripe has said nothing for long: webhooks may be lost."""
     for payment_id, key in queries.intents_to_look_at(connection, at=now, count=LOOKS_AT_ONCE):
         queries.look_at_stripe(connection, payment_id=payment_id, key=f"kw-{key}-look", at=now)
 
@@ -72,7 +82,7 @@ def send(connection: Connection, gateway: Gateway, due: Due, now: datetime) -> b
         seen = _perform(gateway, due, now)
     except LaterError as error:
         pause = min(LONGEST_PAUSE, 2 ** min(due.attempts, 6) // 2)
-        log.warning("%s of payment %d waits: %s", due.call, due.payment_id, error)
+        log.warning("%s of %s waits: %s", due.call, due.about, error)
         queries.postpone_call(connection, outbox_id=due.outbox_id, error=str(error),
                               next_at=now + timedelta(seconds=pause))  # fmt: skip
         return False
@@ -84,7 +94,7 @@ def send(connection: Connection, gateway: Gateway, due: Due, now: datetime) -> b
 
 
 def _perform(gateway: Gateway, due: Due, now: datetime) -> Seen:
-    if due.call != "look" and now - due.first_sent_at > KEY_LIFE:
+    if due.call not in LOOKS and now - due.first_sent_at > KEY_LIFE:
         done = _done_before(gateway, due)
         if done is not None:
             return done
@@ -93,8 +103,13 @@ def _perform(gateway: Gateway, due: Due, now: datetime) -> Seen:
 
 def _done_before(gateway: Gateway, due: Due) -> Seen | None:
     """After Stripe has forgotten the key: what the call wanted may have been done long ago."""
-    if due.call == "checkout":
+    if due.call.partition(":")[0] in PAGES:
         raise RefusedError("too_late", "the driver has gone")
+    if not due.payment_id:
+        return None  # cards are forgotten once, however often it is said
+    if due.call == "charge":
+        seen = gateway.perform("charged", due.ids, due.parameters, due.key)
+        return seen if seen.intent_id else None
     seen = gateway.perform("look", due.ids, {}, due.key)
     number = due.call.partition(":")[2]
     known = any(str(refund.refund_request_id) == number for refund in seen.refunds)
@@ -105,14 +120,16 @@ def _done_before(gateway: Gateway, due: Due) -> Seen | None:
 
 def _keep_refusal(connection: Connection, due: Due, error: RefusedError, now: datetime) -> None:
     """Refused: what is true instead, a look will tell."""
-    log.warning("%s of payment %d refused: %s", due.call, due.payment_id, error)
+    log.warning("%s of %s refused: %s", due.call, due.about, error)
     with connection.transaction():
-        p = locked(connection, due.payment_id)
+        p = locked(connection, due.payment_id) if due.payment_id else None
         queries.finish_call(
             connection, outbox_id=due.outbox_id, outcome="refused", began_at=now, at=now,
             response=None, error=str(error)[:500],
         )  # fmt: skip
-        if due.call != "look" and (p.checkout_id or p.intent_id):
+        if p is None:
+            cards.refused(connection, due.call, due.card_setup_id, now)
+        elif due.call != "look" and (p.checkout_id or p.intent_id):
             queries.look_at_stripe(
                 connection, payment_id=p.payment_id, key=f"kw-{p.key}-look", at=now
             )
@@ -120,12 +137,22 @@ def _keep_refusal(connection: Connection, due: Due, error: RefusedError, now: da
 
 def _keep(connection: Connection, due: Due, seen: Seen, now: datetime) -> None:
     with connection.transaction():
-        p = locked(connection, due.payment_id)
-        merge(connection, p, seen, now)
+        if due.payment_id:
+            p = locked(connection, due.payment_id)
+            merge(connection, p, _of_now(p, due, seen), now)
+        else:
+            cards.merge(connection, due.call, due.card_setup_id, seen, now)
         queries.finish_call(
             connection, outbox_id=due.outbox_id, outcome="done", began_at=now, at=now,
             response=Jsonb(msgspec.to_builtins(seen)), error=None,
         )  # fmt: skip
+
+
+def _of_now(p: Payment, due: Due, seen: Seen) -> Seen:
+    """What a look says of a page that another has replaced meanwhile is of no use."""
+    if due.call == "look" and due.checkout_id != p.checkout_id:
+        return msgspec.structs.replace(seen, checkout_id=None)
+    return seen
 
 
 def merge(connection: Connection, p: Payment, seen: Seen, now: datetime) -> None:
@@ -136,6 +163,8 @@ def merge(connection: Connection, p: Payment, seen: Seen, now: datetime) -> None
         changes |= _intent(p, seen)
     if seen.email and not p.email:
         changes["email"] = seen.email
+    if seen.charge_problem:
+        changes["charge_problem"] = seen.charge_problem
     update_payment(connection, p, changes)
     for refund in seen.refunds:
         if refund.refund_request_id is not None:

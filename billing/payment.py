@@ -75,6 +75,12 @@ class Payment(Struct, frozen=True):
     gross: int | None
     cdr_id: int | None
     receipt_id: int | None
+    # after the session: registered drivers and companies
+    charge_problem: str | None = None
+    due_since: datetime | None = None
+    dunned: int = 0
+    pay_requested_at: datetime | None = None
+    checkouts: int = 0
 
     @property
     def stop_at(self) -> int:
@@ -162,6 +168,7 @@ class World(Struct, frozen=True):
     refunds: tuple[Refund, ...]
     dispute: Dispute | None
     review: str | None = None  # what a human decided about the quarantine, once they have
+    has_card: bool = False  # the driver has saved one
 
     def asked(self, call: str) -> bool:
         return call in self.calls

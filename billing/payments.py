@@ -79,6 +79,7 @@ def world_of(connection: Connection, p: Payment) -> World:
         tuple(Refund(*row) for row in refunds),
         Dispute(*dispute) if dispute else None,
         queries.decision_about(connection, payment_id=p.payment_id),
+        bool(p.driver_id and queries.has_card(connection, driver_id=p.driver_id)),
     )
 
 

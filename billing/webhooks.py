@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, request
 
+from billing import cards
 from billing.gateway import SignatureError, verified
 from sql.database import Connection
 from sql.queries import load_queries
@@ -104,3 +105,5 @@ def look(connection: Connection, about: dict[str, Any], now: datetime) -> None:
         payment_id, key = found
         queries.look_at_stripe(connection, payment_id=payment_id, key=f"kw-{key}-look", at=now)
         queries.notify_outbox(connection)
+    else:
+        cards.look(connection, about, now)

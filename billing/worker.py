@@ -25,7 +25,10 @@ from sql.queries import load_queries
 log = logging.getLogger("kilowatch.billing")
 queries = load_queries("payments")
 
-LISTEN = ("payment", "outbox", "stripe_event", "evse", "command_done", "mail", "file_request")
+LISTEN = (
+    "payment", "outbox", "stripe_event", "evse", "command_done", "mail", "file_request",
+    "session_ended", "card_setup", "invoice_payment",
+)  # fmt: skip
 SENDERS = 8  # calls to Stripe at once
 PER_SWEEP = 500
 SWEEP_SECONDS = 2.0
@@ -174,9 +177,9 @@ class Worker:
             with connect(self.dsn, application_name="kilowatch stripe") as connection:
                 outbox.send(connection, self.gateway, due, self.now())
         except LOST as error:  # the lease ends, and somebody sends it again
-            log.warning("%s of payment %d: outcome not stored: %s", due.call, due.payment_id, error)
+            log.warning("%s of %s: outcome not stored: %s", due.call, due.about, error)
         except Exception:
-            log.exception("%s of payment %d failed", due.call, due.payment_id)
+            log.exception("%s of %s failed", due.call, due.about)
 
     def _help(self, channels: set[str]) -> None:
         for channel in channels:

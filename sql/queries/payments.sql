@@ -7,7 +7,8 @@ SELECT payment_id, key::text, reference, channel, operator_id, evse_key, session
     written_off, tariff_hash, checkout_id, checkout_status, intent_id, intent_status,
     capture_before, charge_id, email, id_token, start_command_id, start_by, cable_in_at,
     stop_command_id, cancel_requested_at, stop_requested_at, stop_requested_by, energy_wh, cost,
-    warned_at, authorised_at, quarantined_until, is_estimated, gross, cdr_id, receipt_id
+    warned_at, authorised_at, quarantined_until, is_estimated, gross, cdr_id, receipt_id,
+    charge_problem, due_since, dunned, pay_requested_at, checkouts
 FROM payment WHERE payment_id = :payment_id FOR UPDATE;
 
 -- name: evse_of_payment(evse_key)^
@@ -105,22 +106,26 @@ SELECT pg_notify('outbox', '');
 
 -- name: claim_calls(at, until, count)
 -- Calls that are due, for this worker alone until its lease ends.
-UPDATE outbox o SET claimed_until = :until, attempts = attempts + 1,
-    first_sent_at = coalesce(first_sent_at, :at)
+UPDATE outbox o SET claimed_until = :until, attempts = o.attempts + 1,
+    first_sent_at = coalesce(o.first_sent_at, :at)
 FROM (
-    SELECT outbox_id FROM outbox
+    SELECT outbox_id, payment_id, card_setup_id, driver_id FROM outbox
     WHERE finished_at IS NULL AND next_at <= :at AND (claimed_until IS NULL OR claimed_until <= :at)
     ORDER BY next_at LIMIT :count FOR UPDATE SKIP LOCKED
-) due, payment p
-WHERE o.outbox_id = due.outbox_id AND p.payment_id = o.payment_id
-RETURNING o.outbox_id, o.payment_id, o.call, o.idempotency_key, o.parameters, o.attempts,
-    o.first_sent_at, p.checkout_id, p.intent_id, p.charge_id;
+) due
+LEFT JOIN payment p ON p.payment_id = due.payment_id
+LEFT JOIN card_setup c ON c.card_setup_id = due.card_setup_id
+LEFT JOIN driver d ON d.driver_id = due.driver_id
+WHERE o.outbox_id = due.outbox_id
+RETURNING o.outbox_id, coalesce(o.payment_id, 0), o.call, o.idempotency_key, o.parameters,
+    o.attempts, o.first_sent_at, coalesce(p.checkout_id, c.checkout_id), p.intent_id, p.charge_id,
+    o.driver_id, o.card_setup_id, d.customer_id;
 
 -- name: finish_call(outbox_id, outcome, response, error, began_at, at)!
 -- How a call ended; a look that was asked for again meanwhile stays open.
 UPDATE outbox SET
-    finished_at = CASE WHEN call = 'look' AND wanted_at > :began_at THEN NULL ELSE :at::timestamptz END,
-    outcome = CASE WHEN call = 'look' AND wanted_at > :began_at THEN NULL ELSE :outcome END,
+    finished_at = CASE WHEN call IN ('look', 'card') AND wanted_at > :began_at THEN NULL ELSE :at::timestamptz END,
+    outcome = CASE WHEN call IN ('look', 'card') AND wanted_at > :began_at THEN NULL ELSE :outcome END,
     response = :response::jsonb, error = :error, claimed_until = NULL, next_at = :at
 WHERE outbox_id = :outbox_id AND finished_at IS NULL;
 
@@ -170,8 +175,10 @@ ON CONFLICT (kind, subject) WHERE resolved_at IS NULL DO NOTHING;
 -- Open payments whose objects were not read for a while: the sweep asks Stripe about each.
 SELECT payment_id, key::text FROM payment
 WHERE state IN ('awaiting_payment', 'authorised', 'start_requested', 'charging', 'stopping',
-        'completed', 'capturing', 'capture_failed', 'releasing', 'refund_pending', 'disputed')
-    AND checkout_id IS NOT NULL
+        'completed', 'capturing', 'capture_failed', 'releasing', 'refund_pending', 'disputed',
+        'receivable')
+    AND (checkout_id IS NOT NULL OR state <> 'receivable' AND intent_id IS NOT NULL)
+    AND (state <> 'receivable' OR checkout_status = 'open')
     AND coalesce(stripe_seen_at, created_at) < :at::timestamptz - CASE
         WHEN state IN ('charging', 'stopping', 'start_requested', 'disputed', 'capture_failed')
         THEN interval '1 hour' ELSE interval '1 minute' END
@@ -230,3 +237,7 @@ WHERE d.status IS DISTINCT FROM excluded.status AND d.status NOT IN ('won', 'los
 -- The station and site an evse belongs to.
 SELECT e.station_id, s.site_id FROM evse e JOIN station s USING (station_id)
 WHERE e.evse_key = :evse_key;
+
+-- name: has_card(driver_id)$
+-- Whether a driver has saved a card.
+SELECT payment_method_id IS NOT NULL FROM driver WHERE driver_id = :driver_id;
