@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from psycopg_pool import ConnectionPool
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from dashboard import api, auth, health, login, public, stream
+from dashboard import api, auth, files, health, login, public, stream
 from dashboard.deps import Deps
 from dashboard.i18n import language, theme
 from dashboard.live import Hub
@@ -59,6 +59,7 @@ def build(settings: Settings, pool: ConnectionPool[Connection]) -> Flask:
     app.register_blueprint(public.create_blueprint(deps))
     app.register_blueprint(api.create_blueprint(deps))
     app.register_blueprint(stream.blueprint(hub))
+    app.register_blueprint(files.create_blueprint())
     app.register_blueprint(health.blueprint(deps, hub, registry))
     staff = staff_app(app)
     app.after_request(lambda response: secured(response, staff, settings))

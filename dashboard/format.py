@@ -80,13 +80,21 @@ class Format:
 
     def money(self, minor: int | None, currency: str) -> str:
         """Minor units (öre, cents) of a currency."""
+        text = self.amount(minor, currency)
+        if minor is None or self.language == "sv":
+            return unit(text, self.currency(currency))
+        return f"{currency}{NBSP}{text}"
+
+    def amount(self, minor: int | None, currency: str) -> str:
+        """Minor units as `money`, without the currency: for columns that name it."""
         if minor is None:
             return UNKNOWN
         digits = int(get_currency_precision(currency))
-        text = self.number(Decimal(minor).scaleb(-digits), digits)
-        if self.language == "sv":
-            return unit(text, "kr" if currency == "SEK" else currency)
-        return f"{currency}{NBSP}{text}"
+        return self.number(Decimal(minor).scaleb(-digits), digits)
+
+    def currency(self, code: str) -> str:
+        """What stands beside a large amount: kr, SEK, EUR."""
+        return "kr" if code == "SEK" and self.language == "sv" else code
 
     def distance(self, metres: Number | None) -> str:
         """Tens of metres below one kilometre, then kilometres."""

@@ -2,7 +2,7 @@
    six connections to a host), and in the page, which talks to that worker or, where there are none, streams itself. */
 (function (scope) {
   "use strict";
-  const EVENTS = ["snapshot", "evses", "incidents", "today", "command", "beat"];
+  const EVENTS = ["snapshot", "evses", "incidents", "today", "command", "finance", "beat"];
   const SHORTEST_WAIT = 250, LONGEST_WAIT = 8000;
 
   /* Streams until closed, reconnects for ever. Tells {event, data} and {attempt, tryAt}. */

@@ -28,6 +28,7 @@
       kw.tell("today");
     },
     command: (data) => kw.tell("command", data.command),
+    finance: (data) => kw.tell("finance", data.finance),
     beat() {},
   };
 

@@ -9,6 +9,7 @@ from dash import Dash, dcc, html
 from flask import current_app, has_request_context, request
 from flask_login import current_user
 
+from dashboard import books
 from dashboard.components import Child, button, error_state
 from dashboard.i18n import language, mark, t
 from dashboard.pages.words import client_words
@@ -18,7 +19,9 @@ NAVIGATION = (
     NavEntry("board", mark("Operations"), mark("Board"), "/app/", "board"),
     NavEntry("stations", mark("Operations"), mark("Stations"), "/app/stations", "station"),
     NavEntry("energy", mark("Analysis"), mark("Energy and load"), "/app/energy", "energy"),
-)
+    NavEntry("ledger", mark("Finance"), mark("Ledger"), "/app/ledger", "ledger",
+             frozenset(books.READING)),
+)  # fmt: skip
 COMMANDING = ("operator",)  # and admins, who may do everything
 
 
@@ -54,9 +57,17 @@ def frame(
     current: str, heading: Child, body: list[Child], controls: list[Child] | None = None
 ) -> html.Div:
     """A whole page: navigation, top bar with the page's own controls, and the body."""
-    nav = navigation(NAVIGATION, current_user.role, current, current_user.name, {})
+    nav = navigation(NAVIGATION, current_user.role, current, current_user.name, counts())
     top = top_bar(heading, *(controls or []), path=here())
     return shell(nav, top, *body, words())
+
+
+def counts() -> dict[str, str]:
+    """What waits behind a page, beside its name."""
+    if not current_user.has_role(*books.READING):
+        return {}
+    waiting = books.count_open()
+    return {"review": str(waiting)} if waiting else {}
 
 
 def here() -> str:
