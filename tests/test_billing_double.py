@@ -420,6 +420,26 @@ def test_a_double_that_starts_again_finds_its_past(tmp_path: Any) -> None:
         assert double.captures() == []
 
 
+class SharedClock:
+    """Time that belongs to the test."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
+
+
+def test_the_clock_can_be_someone_elses() -> None:
+    clock = SharedClock()
+    with Double(clock=clock) as double:
+        (client,) = client_of(double)
+        intent = held(double, client)
+        assert double.intent(intent)["created"] == int(clock.at.timestamp())
+        clock.at += timedelta(days=7, seconds=1)
+        assert client.v1.payment_intents.retrieve(intent).status == "canceled"
+
+
 CLASSES = {
     "checkout.session": stripe.checkout.Session, "payment_intent": stripe.PaymentIntent,
     "charge": stripe.Charge, "refund": stripe.Refund, "dispute": stripe.Dispute,

@@ -8,7 +8,8 @@ from typing import Self
 from billing.double import (
     charges,
     checkout,
-    control,
+    confirming,
+    control_http,
     disputes,
     hosted,
     intents,
@@ -27,7 +28,7 @@ from billing.double.world import Action, World
 
 _TICK_S = 0.5
 ACTIONS: dict[str, Action] = {
-    intents.EXPIRE: intents.expire_hold,
+    confirming.EXPIRE: intents.expire_hold,
     checkout.EXPIRE: checkout.expire_by_clock,
     money.PAYOUTS: money.pay_out,
     money.ARRIVE: money.arrive,
@@ -112,5 +113,5 @@ class Double(Control):
             answer = self.api.answer(request)
             return Reply(answer.status, answer.body, answer.headers)
         if request.path.startswith("/_double/"):
-            return control.handle(self, request, self.port)
+            return control_http.handle(self, request, self.port)
         return self._pages.handle(request)

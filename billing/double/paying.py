@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from billing.double import checkout, intents
+from billing.double import checkout, confirming
 from billing.double.cards import NOT_AUTHENTICATED, attach, card_behind, card_of, make_method
 from billing.double.customers import new_customer
 from billing.double.errors import Obj, invalid
@@ -47,7 +47,7 @@ def authenticate(world: World, session_id: str, succeeds: bool) -> Outcome:
         return _not_authenticated(world, intent, method)
     if kind == "setup_intent":
         return _saved(world, session, intent, method)
-    intents.authorise(world, intent, method)
+    confirming.authorise(world, intent, method)
     return _completed(world, session)
 
 
@@ -61,12 +61,12 @@ def _open(world: World, session_id: str) -> Obj:
 def _charge(world: World, session: Obj, method: Obj) -> Outcome:
     card, intent = card_behind(method), checkout.intent_of(world, session)
     if refused := card.refused or card.later:
-        intents.decline(world, intent, method, refused)
+        confirming.decline(world, intent, method, refused)
         return Outcome("refused", message=refused.message, code=refused.decline_code or "")
     if card.authenticate:
-        intents.ask_for_authentication(world, intent, method)
+        confirming.ask_for_authentication(world, intent, method)
         return Outcome("authenticate", f"{session['url']}/authenticate")
-    intents.authorise(world, intent, method)
+    confirming.authorise(world, intent, method)
     return _completed(world, session)
 
 
@@ -97,7 +97,7 @@ def _saved(world: World, session: Obj, intent: Obj, method: Obj) -> Outcome:
 def _not_authenticated(world: World, intent: Obj, method: Obj) -> Outcome:
     message = NOT_AUTHENTICATED.message
     if intent["object"] == "payment_intent":
-        intents.decline(world, intent, method, NOT_AUTHENTICATED)
+        confirming.decline(world, intent, method, NOT_AUTHENTICATED)
     else:
         error = {"code": "setup_intent_authentication_failure", "type": "invalid_request_error"}
         intent |= {"status": "requires_payment_method", "payment_method": None}
