@@ -301,8 +301,10 @@ def test_my_charging_lists_what_this_phone_paid_for(
 # -- hostile and hurried people ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("maximum", ["0", "-300", "1e9", "NaN", "1000000000", "299", "", "300.0",
-                                     "\uff13\uff10\uff10", "Infinity", "300; DROP TABLE payment"])  # fmt: skip
+@pytest.mark.parametrize(
+    "maximum", ["0", "-300", "1e9", "NaN", "1000000000", "299", "", "300.0", "\uff13\uff10\uff10",
+                "Infinity", "300; DROP TABLE payment"],
+)  # fmt: skip
 def test_only_amounts_on_the_page_can_be_chosen(
     client: FlaskClient, till: list[str], connection: Connection, maximum: str
 ) -> None:

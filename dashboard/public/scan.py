@@ -164,9 +164,10 @@ def _mine(deps: Deps, payment: Payment, form: Format, now: datetime) -> dict[str
         "payment": payment, "price": price, "seconds": seconds,
         "curve": power_curve(curve_points(deps, payment, now), seconds),
         "failed_trail": failed_trail, "review_trail": review_trail,
-        "until": form.date(until) if until else "", "mailed": request.args.get("mailed") == "1",
+        "until": words.day(form, until) if until else "",
+        "mailed": request.args.get("mailed") == "1",
         "money_facts": sums.money_facts(payment, form),
-        "receipt_rows": sums.receipt_rows(payment),
+        "receipt_rows": sums.receipt_rows(payment, form),
         "warned_text": sums.warned_text(payment, price, form),
         "staying_text": sums.staying_text(payment, price, form),
     }  # fmt: skip

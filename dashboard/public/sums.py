@@ -9,7 +9,7 @@ from dashboard.i18n import t, tn
 from dashboard.public.faces import Payment
 from dashboard.public.papers import read_paper
 from dashboard.public.price import Price
-from dashboard.public.words import amount, rate
+from dashboard.public.words import amount, percent, rate
 
 MINOR_PER_MAJOR = 100
 
@@ -88,8 +88,12 @@ def _rest(payment: Payment, taken: int, said: Callable[[int], str]) -> str:
     )
 
 
-def receipt_rows(payment: Payment) -> list[tuple[str, int]]:
-    """(what, minor units including VAT) of each line of the receipt."""
+def receipt_rows(payment: Payment, form: Format) -> list[tuple[str, str]]:
+    """(what, amount including VAT) of each line of the receipt, and the VAT in it."""
     if payment.document is None:
         return []
-    return [(t(line.what), line.gross) for line in read_paper(payment.document).lines]
+    paper = read_paper(payment.document)
+    rows = [(t(line.what), line.gross) for line in paper.lines]
+    rates = " / ".join(percent(form, rate) for rate in paper.rates)
+    rows.append((t("of which VAT {rate}", rate=rates).strip(), payment.vat or 0))
+    return [(what, form.money(minor, payment.currency)) for what, minor in rows]

@@ -1,13 +1,15 @@
 """Prices and money in words, as the pages of drivers say them."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from babel.dates import format_datetime
 from babel.numbers import get_currency_precision
 from markupsafe import Markup, escape
 
-from dashboard.format import NBSP, Format
+from dashboard.format import NBSP, Format, locale_of
 from dashboard.i18n import mark, t
 from dashboard.public.papers import Line as PaperLine
 from dashboard.public.price import Line, Price, rounded
@@ -81,6 +83,16 @@ def amount(form: Format, minor: int, currency: str) -> str:
     """A sum in minor units, without idle decimals: 300 kr, 143,21 kr."""
     digits = int(get_currency_precision(currency))
     return rate(form, Decimal(minor).scaleb(-digits), currency)
+
+
+def power(form: Format, watts: float | None) -> str:
+    """Whole kW from 10 kW on: a car's tenths change too quickly to be read."""
+    return form.kw(watts, 1 if watts and watts < 10_000 else 0)
+
+
+def day(form: Format, at: datetime) -> str:
+    """25 november."""
+    return str(format_datetime(at.astimezone(form.zone), "d MMMM", locale=locale_of(form.language)))
 
 
 def percent(form: Format, rate: Decimal) -> str:
