@@ -18,7 +18,8 @@ from sql.database import sync_pool
 from sql.settings import Settings
 
 dsn, port = sys.argv[1], int(sys.argv[2])
-settings = Settings(database_url=dsn, web_port=port, secret_key="s" * 32)
+given = dict(word.split("=", 1) for word in sys.argv[3:])
+settings = Settings(database_url=dsn, web_port=port, secret_key="s" * 32, **given)
 
 def make_app():
     pool = sync_pool(dsn)
@@ -35,14 +36,15 @@ except ServeError as error:
 class Web:
     """A web server; `with` starts and ends it."""
 
-    def __init__(self, dsn: str, port: int) -> None:
+    def __init__(self, dsn: str, port: int, **settings: str) -> None:
         self.dsn, self.port = dsn, port
+        self.settings = [f"{name}={value}" for name, value in settings.items()]
         self.address = f"http://127.0.0.1:{port}"
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, self.dsn, str(self.port)],
+            [sys.executable, "-c", PROGRAM, self.dsn, str(self.port), *self.settings],
             cwd=ROOT, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert self.process.stdout
