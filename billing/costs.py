@@ -10,7 +10,7 @@ from msgspec import Struct
 from billing import BillingError
 from billing.breakdown import Priced
 from billing.cdrs import Cdr
-from billing.periods import cdr_of
+from billing.periods import cdr_of, needs_times
 from billing.pricing import Plan, plan_of
 from billing.reading import parse
 from billing.records import Facts, Frozen, price_cdr
@@ -103,7 +103,7 @@ def running_cost(connection: Connection, session_id: int, tariff_hash: str, now:
     Raises ClosingError: no such session or tariff.
     """
     plan = frozen_by_hash(connection, tariff_hash).plan
-    if needs_readings(plan):
+    if needs_times(plan):
         facts = one_session(connection, session_id)
         usage, zone = facts.usage, facts.zone
     else:
@@ -113,12 +113,6 @@ def running_cost(connection: Connection, session_id: int, tariff_hash: str, now:
         usage, zone = Usage(*row[:3]), ZoneInfo(row[3])
     cdr = cdr_of(course_of(usage, now), plan.tariff.currency, zone, plan)
     return cost_of(usage.energy_wh, price_cdr(plan, cdr, zone))
-
-
-def needs_readings(plan: Plan) -> bool:
-    """Whether more than the session's energy decides the price."""
-    times = plan.charging["TIME"] + plan.charging["PARKING_TIME"]
-    return plan.cuts.any_restriction or any(component.price for _, component in times)
 
 
 def cost_of(energy_wh: int, result: Priced) -> Cost:

@@ -1,8 +1,9 @@
 """A session's course as OCPI charging periods: as few as give the same price. Pure.
 
-A tariff without restrictions needs two: up to the last energy, and the parking after it. Where
-prices depend on the clock, on energy or on duration, neighbours are merged that no such limit
-separates; where they depend on power or current every reading keeps its own period.
+A price per kWh alone needs two: up to the last energy, and what came after it. Where time is sold
+neighbours of one kind are merged (a period's time is then its whole length, exactly), unless a
+limit of the tariff on the clock, on energy or on duration separates them; where prices depend on
+power or current every reading keeps its own period.
 """
 
 from bisect import bisect_right
@@ -37,12 +38,18 @@ class Limits(NamedTuple):
 
 def cdr_of(course: Course, currency: str, zone: ZoneInfo, plan: Plan | None = None) -> Cdr:
     """The course as a CDR; without a plan every interval keeps a period of its own."""
-    if plan is not None and not plan.cuts.any_restriction:
+    if plan is not None and not needs_times(plan):
         periods = tuple(_two(course))
     else:
         limits = limits_of(course, zone, plan) if plan else None
         periods = tuple(_merged(course, limits))
     return Cdr(currency, course.start, course.end, periods)
+
+
+def needs_times(plan: Plan) -> bool:
+    """Whether more than the session's energy decides the price."""
+    times = plan.charging["TIME"] + plan.charging["PARKING_TIME"]
+    return plan.cuts.any_restriction or any(component.price for _, component in times)
 
 
 def hours(span: timedelta) -> Number:

@@ -176,22 +176,22 @@ def _judge(usage: Usage, intervals: list[Interval]) -> None:
     for each in intervals[: last + 1]:
         if each.energy_wh > 0 or _shows_power(each):
             each.kind = "charging"
-    before = "charging"
-    for each in intervals[last + 1 :]:
-        each.kind = before = _tail(usage, each, before)
+    tail, before = intervals[last + 1 :], "charging"
+    read = max((i for i, each in enumerate(tail) if each.is_read), default=-1)
+    for index, each in enumerate(tail):
+        each.kind = before = _tail(usage, each, index <= read or before == "parking")
 
 
 def _shows_power(interval: Interval) -> bool:
     return interval.power_w is not None and interval.power_w >= FLOWING_W
 
 
-def _tail(usage: Usage, interval: Interval, before: str) -> str:
-    """Parking needs a sign of it: a reading without energy or a state that says so."""
+def _tail(usage: Usage, interval: Interval, is_known: bool) -> str:
+    """Parking needs a sign of it: a later reading without energy or a state that says so."""
     state = _state_at(usage.states, interval.start)
     if state in HALTED or _shows_power(interval):
         return "waiting"
-    known = interval.is_read or state in IDLE or before == "parking"
-    return "parking" if known else "waiting"
+    return "parking" if is_known or state in IDLE else "waiting"
 
 
 def _state_at(states: Sequence[tuple[datetime, str]], at: datetime) -> str | None:

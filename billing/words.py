@@ -159,7 +159,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Godkänn betalningen på {0}",
         "Approve the payment of {0}",
     ),
-    "mail_authentication_title": ("Banken vill ha ditt godkännande", "Your bank wants your approval"),
+    "mail_authentication_title": (
+        "Banken vill ha ditt godkännande",
+        "Your bank wants your approval",
+    ),
     "mail_authentication_text": (
         "Banken vill att du själv godkänner betalningen på {0}. Inget har dragits. Det gör du på"
         " sidan bakom knappen.",

@@ -329,7 +329,10 @@ def test_what_is_no_address_is_not_queued(connection: Connection, to: str) -> No
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "login_link": {"url": "https://a.example/l?x=1&y=2", "valid_until": "2026-06-01T12:00:00Z"},
-    "payment_declined": {"url": "https://a.example/p", "amount": 15679, "currency": "SEK"},
+    **{
+        f"payment_{why}": {"url": "https://a.example/p", "amount": 15679, "currency": "SEK"}
+        for why in ("declined", "authentication", "no_card", "reminder")
+    },
     "statement": {
         "url": "https://a.example/s", "month": "2026-11", "energy_wh": 123_450, "amount": 61_600,
         "currency": "SEK",
