@@ -163,6 +163,7 @@ class Worker:
         """Whatever is due, whether or not anybody said so."""
         webhooks.process(connection, self.now())
         rows = queries.due_payments(connection, at=self.now(), count=PER_SWEEP)
+        rows += queries.woken_payments(connection)
         self.advance_all(connection, {row[0] for row in rows})
         outbox.look_again(connection, self.now())
         self.send_due(connection)

@@ -83,6 +83,7 @@ CREATE UNIQUE INDEX payment_one_per_evse ON payment (evse_key)
 CREATE INDEX payment_open ON payment (look_at) WHERE state NOT IN
     ('expired', 'released', 'settled', 'written_off', 'partly_refunded', 'refunded',
      'dispute_won', 'dispute_lost');
+CREATE INDEX payment_held ON payment (state) WHERE held > 0;
 CREATE INDEX payment_owner ON payment (owner_hash, created_at DESC) WHERE owner_hash IS NOT NULL;
 CREATE INDEX payment_evse ON payment (evse_key, created_at DESC);
 CREATE INDEX payment_created ON payment (created_at DESC);

@@ -145,6 +145,20 @@ WHERE state NOT IN ('expired', 'released', 'settled', 'written_off', 'partly_ref
     'dispute_won', 'dispute_lost') AND look_at <= :at
 ORDER BY look_at LIMIT :count;
 
+-- name: woken_payments()
+-- Payments at rest that something has happened to: a refund asked for, a dispute, money that is
+-- held all the same, a session that began too late. The worker that heard of it may have died.
+SELECT payment_id FROM refund_request WHERE status IN ('requested', 'sent')
+UNION
+SELECT d.payment_id FROM dispute d JOIN payment p USING (payment_id)
+WHERE d.closed_at IS NULL AND d.status <> 'warning_closed'
+    AND p.state NOT IN ('disputed', 'dispute_won', 'dispute_lost')
+UNION
+SELECT payment_id FROM payment WHERE held > 0 AND state IN ('expired', 'released', 'settled')
+UNION
+SELECT p.payment_id FROM session s JOIN payment p ON p.id_token = s.id_token
+WHERE s.ended_at IS NULL AND p.state IN ('expired', 'released');
+
 -- name: payments_at(evse_keys, since)
 -- Payments that news of these evses may concern: open ones, and those given up lately.
 SELECT payment_id FROM payment
