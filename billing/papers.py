@@ -240,5 +240,5 @@ def receipt_pdf(connection: Connection, parameters: dict[str, Any]) -> tuple[str
     Raises ClosingError: there is no such receipt.
     """
     language = "en" if parameters.get("language") == "en" else "sv"
-    paper = load_paper(connection, int(parameters["receipt_id"]))
+    paper = load_paper(connection, int(parameters.get("receipt_id") or 0))
     return file_name(paper, language), MEDIA_TYPE, pdf_of(paper, language)
