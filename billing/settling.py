@@ -5,6 +5,8 @@ from datetime import datetime
 from billing.payment import CAPTURE_BEFORE, DOUBTFUL, QUARANTINE, Payment, World
 from billing.step import Call, Review, Step, may_ask_again, release
 
+# Stripe refuses to charge less (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts)
+SMALLEST_CHARGE = {"SEK": 300, "NOK": 300, "DKK": 250, "EUR": 50, "USD": 50, "GBP": 30}
 OPEN_DISPUTE_ENDS = ("won", "lost", "warning_closed")
 
 
@@ -17,6 +19,9 @@ def completed(p: Payment, w: World, now: datetime) -> Step | None:
         return _close(p, w, now)
     if not p.gross:
         return release("nothing_used")
+    if p.gross < SMALLEST_CHARGE.get(p.currency, 0):
+        return Step("releasing", "less than a card can be charged", {
+            "failure": "nothing_used", "written_off": p.gross}, effects=("end_token", "write_off"))  # fmt: skip
     amount = min(p.gross, p.held or p.hold)
     capture = Call("capture", {"amount_to_capture": amount})
     return Step("capturing", "capture asked", calls=(capture,))

@@ -91,7 +91,8 @@ def the_books_have_what_stripe_has(connection: Connection, double: Double) -> No
     charged = sum(one["amount_received"] for one in double.objects("payment_intent"))
     refunded = sum(one["amount"] for one in double.objects("refund")
                    if one["status"] in ("succeeded", "pending"))  # fmt: skip
-    assert row[0] == charged - refunded
+    disputed = sum(one["amount"] for one in double.objects("dispute") if one["status"] != "won")
+    assert row[0] == charged - refunded - disputed
 
 
 def numbers_have_no_gaps(connection: Connection) -> None:

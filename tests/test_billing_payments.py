@@ -120,6 +120,16 @@ def test_a_session_without_energy_costs_nothing(street: Street) -> None:
     assert street.double.open_holds() == []
 
 
+def test_less_than_a_card_can_be_charged_is_written_off_and_the_hold_released(
+    street: Street,
+) -> None:
+    payment_id = street.charged(400)  # 2.00 kr
+    assert street.state(payment_id) == "released"
+    assert street.row("SELECT gross, paid, due, written_off FROM receipt") == (200, 0, 0, 200)
+    assert street.balance("1510") == 0
+    assert street.double.open_holds() == []
+
+
 def test_of_two_who_pay_for_one_evse_the_second_is_let_go(street: Street) -> None:
     first, second = street.scan(), street.scan()
     street.settle()
