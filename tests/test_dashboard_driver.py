@@ -1,5 +1,6 @@
 """Paying at a charger, as a guest: the pages from the price to the receipt, and who sees them."""
 
+import gzip
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
@@ -9,8 +10,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from billing.credits import credit
-from dashboard.public.guard import LIMITS
+from dashboard.public.checkout import go, policy
+from dashboard.public.guard import LIMITS, _network
+from dashboard.public.responses import POLICY
 from sql.database import Connection
+from sql.settings import Settings
+from tests.driver_states import REFERENCE, SECRET, STATES, put
 from tests.payments import add_tariff, cashier, charge, finish, move, plug, printer
 from tests.web import add_evse, add_site, web_app
 
@@ -138,7 +143,7 @@ def test_from_paid_to_plugged_in_to_charging_to_done(
     assert "122,75 kr" in page
     assert "40 % av högst 300 kr stoppas vid 285 kr" in page
     assert "24,60 kWh" in page
-    assert "87,0 kW" in page
+    assert "87 kW" in page
     assert "18 min" in page
     assert 'class="curve"' in client.get("/e/KX-4172").text
     assert client.post("/e/KX-4172/stop", data={"reference": reference}).status_code == 303
@@ -507,3 +512,125 @@ def test_a_fault_is_reported_with_two_presses(
     row = row_of(connection, "SELECT evse_key, kind, length(note), payment_id FROM fault_report")
     assert row == (evse_key, "blocked", 500, None)
     assert client.post("/e/KX-4172/report", data={"fault": "'"}).status_code == 400
+
+
+def test_a_checkout_on_an_unknown_host_is_reached_by_a_link(app: Any) -> None:
+    settings = Settings(stripe_api_key="sk_test_1", stripe_api_base="http://127.0.0.1:12111")
+    assert "form-action 'self' https://checkout.stripe.com http://127.0.0.1:12111;" in policy(
+        settings
+    )
+    with app.test_request_context("/e/KX-4172/pay"):
+        assert go(settings, "https://checkout.stripe.com/c/1").status_code == 303
+        page = go(settings, "https://pay.example.com/c/1?a=%22%3E<b>")
+        assert page.status_code == 200
+        assert 'content="0; url=https://pay.example.com/c/1?a=%22%3E&lt;b&gt;"' in page.get_data(
+            as_text=True
+        )
+
+
+def test_without_a_key_the_policy_stays_closed() -> None:
+    assert policy(Settings()) == POLICY
+
+
+@pytest.mark.parametrize(("one", "other", "is_same"), [
+    ("192.0.2.1", "192.0.2.2", False),
+    ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+    ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+])  # fmt: skip
+def test_a_household_counts_as_one_caller(app: Any, one: str, other: str, is_same: bool) -> None:
+    def network(address: str) -> str:
+        with app.test_request_context("/", environ_base={"REMOTE_ADDR": address}):
+            return _network()
+
+    assert (network(one) == network(other)) == is_same
+
+
+def test_no_address_is_kept_of_whoever_asks(
+    client: FlaskClient, till: list[str], connection: Connection
+) -> None:
+    order(client)
+    (caller,) = row_of(connection, "SELECT caller FROM request_count WHERE purpose = 'pay'")
+    assert len(caller) == 16
+    assert b"127.0.0.1" not in caller
+
+
+def test_counts_are_forgotten_after_a_day(
+    client: FlaskClient, till: list[str], connection: Connection
+) -> None:
+    connection.execute(
+        "INSERT INTO request_count (caller, purpose, began_at)"
+        " VALUES ('x', 'pay', now() - interval '2 days')"
+    )
+    order(client)
+    assert row_of(connection, "SELECT count(*) FROM request_count") == (1,)
+
+
+@pytest.mark.parametrize("document", [
+    {"currency": "EUR", "id": "e", "elements": [{"price_components": [
+        {"type": "ENERGY", "price": 0.5, "vat": 20, "step_size": 1}]}]},
+])  # fmt: skip
+def test_another_currency_has_its_own_amounts(
+    client: FlaskClient, till: list[str], connection: Connection, document: dict[str, Any]
+) -> None:
+    add_tariff(connection, document, "c" * 64)
+    page = seen(client)
+    assert "0,60 EUR/kWh" in page
+    assert "30 EUR ca 47 kWh" in page
+    assert order(client, maximum="300").location == "/e/KX-4172?note=wrong_maximum"
+    order(client, maximum="50")
+    assert row_of(connection, "SELECT currency, hold FROM payment") == ("EUR", 5000)
+
+
+def test_what_is_free_of_charge_asks_for_no_card(
+    client: FlaskClient, connection: Connection
+) -> None:
+    free = {"currency": "SEK", "id": "f", "elements": [{"price_components": [
+        {"type": "ENERGY", "price": 0, "vat": 25, "step_size": 1}]}]}  # fmt: skip
+    add_tariff(connection, free, "d" * 64)
+    assert "Gratis" in seen(client)
+    assert "/pay" not in client.get("/e/KX-4172").text
+
+
+def test_pages_of_payers_are_kept_by_no_cache(
+    client: FlaskClient, till: list[str], connection: Connection, evse_key: int
+) -> None:
+    reference = pay(client)
+    charge(connection, reference, evse_key)
+    page = client.get("/e/KX-4172")
+    assert page.headers["Cache-Control"] == "private, no-store"
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert "unsafe" not in page.headers["Content-Security-Policy"]
+    fragment = client.get("/e/KX-4172?part=1").text
+    assert fragment.lstrip().startswith("<title>Laddar")
+    assert "<html" not in fragment
+    assert len(fragment) < 8000
+
+
+@pytest.mark.parametrize("name", STATES)
+@pytest.mark.parametrize("language", ["sv", "en"])
+def test_every_state_has_one_heading_what_money_next_and_reference(
+    client: FlaskClient, connection: Connection, evse_key: int, name: str, language: str
+) -> None:
+    query = put(connection, evse_key, name, language)
+    client.set_cookie("payer", SECRET)
+    page = client.get(f"/e/KX-4172{query}", headers={"Accept-Language": language}).text
+    assert page.count("<h1") == page.count("<main") == page.count("<title>") == 1
+    assert not re.search(r"<style|<script(?! src)|\sstyle=|\son\w+=", page)
+    assert "08-465 004 20" in page
+    assert "Undefined" not in page
+    if name != "free":
+        assert REFERENCE in page
+
+
+def test_all_files_of_a_page_stay_within_the_budget(
+    client: FlaskClient, connection: Connection, evse_key: int
+) -> None:
+    put(connection, evse_key, "charging")
+    client.set_cookie("payer", SECRET)
+    page = client.get("/e/KX-4172").text
+    names = set(re.findall(r'(?:href|src)="(/public/[^"]+\.(?:css|js)[^"]*)"', page))
+    assert len(names) == 2
+    raw = len(page.encode()) + sum(len(client.get(name).data) for name in names)
+    assert raw < 37_000
+    sent = sum(len(gzip.compress(client.get(name).data)) for name in names)
+    assert sent + len(gzip.compress(page.encode())) < 12_000

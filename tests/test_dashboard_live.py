@@ -239,6 +239,21 @@ def test_strangers_are_not_told_of_a_meter_reading(
     assert stranger.next("evses")[1]["state"] == ["fault"]
 
 
+def test_a_payment_is_told_by_its_number_and_nothing_else(
+    hub: Hub, connection: Connection, evse_key: int
+) -> None:
+    stranger = follow(hub, public=True)
+    stranger.next("snapshot")
+    connection.execute(
+        "INSERT INTO payment (payment_id, reference, channel, operator_id, evse_key, currency,"
+        " hold) VALUES (71, '8F3K-27', 'guest', 1, %s, 'SEK', 30000)",
+        [evse_key],
+    )
+    assert stranger.next("payments")[1] == {"payments": [71]}
+    connection.execute("UPDATE payment SET cost = 100")
+    assert stranger.next("payments")[1] == {"payments": [71]}
+
+
 def test_closing_the_hub_ends_every_stream(hub: Hub) -> None:
     stream = events(hub, hub.staff)
     next(stream)

@@ -19,10 +19,11 @@ from dashboard.public.places import (
 )
 from dashboard.public.responses import squeezed
 from sql.database import Connection
+from tests.payments import add_tariff
 from tests.web import add_evse, add_site, web_app
 
 STOCKHOLM, GOTHENBURG, UPPSALA = (59.33, 18.06), (57.71, 11.97), (59.86, 17.64)
-SWEDISH = {"Accept-Language": "sv"}
+SWEDISH, ENGLISH = {"Accept-Language": "sv"}, {"Accept-Language": "en"}
 
 
 @pytest.fixture
@@ -175,6 +176,21 @@ def test_the_page_and_its_files_stay_within_a_hundred_kilobytes(client: FlaskCli
         assert "immutable" in file.headers["Cache-Control"]
         sent += len(file.data)
     assert sent < 30_000  # with the pages of a large network three times that
+
+
+def test_prices_stand_in_rows_on_the_site_and_beside_free_chargers(
+    connection: Connection, database: str, client: FlaskClient, network: dict[str, int]
+) -> None:
+    assert "kr/kWh" not in client.get("/", headers=SWEDISH).text
+    add_tariff(connection)
+    with web_app(database) as app:
+        fresh = app.test_client()
+        page = fresh.get("/", headers=SWEDISH).text
+        assert page.count("4,99\u00a0kr/kWh") == 3
+        assert "Alla priser är inklusive moms." in page
+        site = fresh.get(f"/site/{network['stockholm']}", headers=ENGLISH).text
+        assert site.count("SEK\u00a04.99/kWh") == 3
+        assert "4,99\u00a0kr/kWh" in fresh.get("/e/KX-4173", headers=SWEDISH).text
 
 
 def test_only_public_files_are_given_away(client: FlaskClient) -> None:
