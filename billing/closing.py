@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from billing.costs import ClosingError, facts_of, frozen_by_hash
-from billing.credits import Corrected, Credited, correct_cdr, credit
+from billing.credits import Corrected, Credited, correct_cdr, credit, sessions_to_correct
 from billing.issuing import (
     add_cdrs,
     cdr_row,
@@ -27,7 +27,7 @@ from sql.database import Connection
 
 __all__ = [
     "Closed", "Corrected", "Credited", "ToClose", "close_many", "close_session", "correct_cdr",
-    "credit", "note_paid",
+    "credit", "note_paid", "sessions_to_correct",
 ]  # fmt: skip
 
 

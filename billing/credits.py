@@ -149,6 +149,15 @@ def _credit(
     return Credited(credit_id, amounts["net"], amounts["vat"], amounts["gross"], back)
 
 
+def sessions_to_correct(connection: Connection, since: datetime, count: int) -> list[int]:
+    """Sessions begun since then whose energy is no longer their CDR's, at most `count`.
+
+    Without guests' whose energy has grown: theirs stay as they were charged.
+    """
+    rows = queries.changed_sessions(connection, since=since, count=count, fixed=MAY_ONLY_FALL)
+    return [session_id for (session_id,) in rows]
+
+
 def correct_cdr(
     connection: Connection, session_id: int, reason: str, *, now: datetime
 ) -> Corrected | None:
@@ -192,7 +201,7 @@ def _correct(
     record: Record,
     reason: str,
     now: datetime,
-) -> Corrected:
+) -> Corrected | None:
     cdr_id, receipt_id = old[0], old[8]
     session_id = record.facts.session_id
     taken_back = {
@@ -202,7 +211,9 @@ def _correct(
         "energy_wh": -old[2],
         "is_credit": True,
     }
-    credit_id = add_cdrs(connection, [taken_back])[session_id]
+    credit_id = add_cdrs(connection, [taken_back]).get(session_id)
+    if credit_id is None:
+        return None  # somebody else has just corrected it
     row = cdr_row(record, now, corrects=credit_id)
     row["document"] = record.document | {"id": f"{session_id}-{credit_id}"}
     new_id = add_cdrs(connection, [row])[session_id]

@@ -17,6 +17,7 @@ from billing.closing import (
     correct_cdr,
     credit,
     note_paid,
+    sessions_to_correct,
 )
 from billing.costs import ClosingError
 from billing.reading import parse
@@ -282,8 +283,11 @@ def test_less_energy_gives_a_credit_note_over_the_difference(
 ) -> None:
     session = charged(connection, [(5, 6_000), (20, 25_420)])
     closed = close(connection, session, tariff, channel=channel)
+    assert sessions_to_correct(connection, NOON, 9) == []
     recount(connection, session, -1_420)
+    assert sessions_to_correct(connection, NOON, 9) == [session]
     corrected = correct_cdr(connection, session, "sen avläsning", now=LATER)
+    assert sessions_to_correct(connection, NOON, 9) == []
     assert corrected is not None
     assert corrected.credited is not None
     assert corrected.gross == 14970
@@ -304,6 +308,7 @@ def test_more_energy_never_costs_a_guest_more(connection: Connection, tariff: st
     session = charged(connection)
     close(connection, session, tariff)
     recount(connection, session, 580)
+    assert sessions_to_correct(connection, NOON, 9) == []
     assert correct_cdr(connection, session, "sen avläsning", now=LATER) is None
     assert len(held(connection)) == len(papers(connection)) == 1
 
@@ -335,6 +340,45 @@ def test_after_a_goodwill_only_the_rest_is_given_back(connection: Connection, ta
 def test_what_is_not_closed_can_t_be_corrected(connection: Connection, tariff: str) -> None:
     with pytest.raises(ClosingError, match="it is not closed"):
         correct_cdr(connection, charged(connection), "why", now=LATER)
+
+
+def at_once(database: str, work: Any, count: int = 4) -> list[Any]:
+    """The same work on so many connections at once; what each returned or raised."""
+    results: list[Any] = []
+
+    def run() -> None:
+        with connect(database) as connection:
+            try:
+                results.append(work(connection))
+            except ClosingError as error:
+                results.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_of_credits_at_once_only_as_many_succeed_as_there_is_money(
+    database: str, connection: Connection, tariff: str
+) -> None:
+    receipt = close(connection, charged(connection), tariff).receipt_id or 0
+    results = at_once(database, lambda c: credit(c, receipt, 6000, "twice", now=LATER))
+    assert sorted(isinstance(each, ClosingError) for each in results) == [False, False, True, True]
+    assert sum(row[3] for row in papers(connection)) == 15679 - 12000
+
+
+def test_a_session_is_corrected_once_by_many_at_once(
+    database: str, connection: Connection, tariff: str
+) -> None:
+    session = charged(connection, [(5, 6_000), (20, 25_420)])
+    close(connection, session, tariff)
+    recount(connection, session, -1_420)
+    results = at_once(database, lambda c: correct_cdr(c, session, "sen", now=LATER))
+    assert sum(each is not None for each in results) == 1
+    assert (len(held(connection)), len(papers(connection))) == (3, 2)
 
 
 # -- numbers --------------------------------------------------------------------------------------

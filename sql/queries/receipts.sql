@@ -30,10 +30,11 @@ LEFT JOIN LATERAL (
         array_agg(m.power_w ORDER BY m.measured_at, m.source, m.reading_hash) AS powers,
         array_agg(m.current_a ORDER BY m.measured_at, m.source, m.reading_hash) AS currents
     FROM meter_value m
-    -- the bounds keep it to the session's months; what lies outside of them adds no energy
+    -- corrections are dated within the quarters of an hour of the session's readings
     WHERE m.evse_key = s.evse_key AND m.session_id = s.session_id
-        AND m.measured_at BETWEEN s.started_at - interval '1 day'
-            AND coalesce(s.ended_at, 'infinity'::timestamptz) + interval '1 day'
+        AND m.measured_at >= least(s.started_at, s.first_reading_at) - interval '15 minutes'
+        AND m.measured_at <= coalesce(greatest(s.ended_at, s.last_reading_at),
+            'infinity'::timestamptz) + interval '15 minutes'
         AND (m.energy_delta_wh IS NOT NULL OR m.power_w IS NOT NULL)
 ) f ON true
 LEFT JOIN LATERAL (
@@ -140,15 +141,17 @@ LEFT JOIN LATERAL (
 WHERE c.session_id = :session_id AND NOT c.is_credit
 ORDER BY c.cdr_id DESC LIMIT 1 FOR UPDATE OF c;
 
--- name: changed_sessions(since, count)
--- Sessions whose energy is no longer what their CDR says, and the difference in Wh.
-SELECT s.session_id, s.energy_wh - c.energy_wh
+-- name: changed_sessions(since, count, fixed)
+-- Sessions whose energy is no longer what their CDR says; of the channel `fixed` only less counts.
+SELECT s.session_id
 FROM session s
 JOIN LATERAL (
-    SELECT c.energy_wh FROM cdr c WHERE c.session_id = s.session_id AND NOT c.is_credit
+    SELECT c.energy_wh, c.document #>> '{kilowatch,channel}' AS channel FROM cdr c
+    WHERE c.session_id = s.session_id AND NOT c.is_credit
     ORDER BY c.cdr_id DESC LIMIT 1
 ) c ON true
 WHERE s.started_at >= :since AND s.energy_wh <> c.energy_wh
+    AND (s.energy_wh < c.energy_wh OR c.channel <> :fixed)
 ORDER BY s.session_id LIMIT :count;
 
 -- name: paper(receipt_id)^
