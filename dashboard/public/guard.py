@@ -15,7 +15,10 @@ queries = load_queries("driver")
 KEPT = timedelta(days=1)
 # purpose -> at most so many within so many minutes. Phones of one mobile operator share addresses,
 # so these stop machines, not people who try again.
-LIMITS = {"pay": (60, 10), "report": (10, 10), "mail": (20, 60), "file": (60, 10)}
+LIMITS = {
+    "pay": (60, 10), "report": (10, 10), "mail": (20, 60), "file": (60, 10), "login": (40, 60),
+    "login_mail": (3, 15), "tag": (20, 60), "card": (30, 60),
+}  # fmt: skip
 
 
 def own_page_only(deps: Deps) -> None:

@@ -254,3 +254,6 @@ BEGIN
 END $$;
 CREATE TRIGGER invoice_payment_notify AFTER INSERT ON invoice_payment
     FOR EACH ROW EXECUTE FUNCTION invoice_payment_notify();
+
+-- A company's own tags, for cars that several people drive: no driver, the company pays.
+ALTER TABLE id_token ADD COLUMN company_id bigint REFERENCES company;
