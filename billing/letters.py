@@ -132,8 +132,9 @@ def _when(t: Tongue, session: Document, where: str) -> str:
 def _rows(t: Tongue, paper: Paper) -> list[Row]:
     sheet = sheet_of(paper, t.language)
     rows = [] if paper.is_credit else [sheet.session[-1]]
-    for what, *_, net, vat, gross in sheet.rows:
-        rows.append((t.say("mail_line", what, net, vat), gross))
+    for (what, *_, net, vat, _), line in zip(sheet.rows, paper.document["lines"], strict=True):
+        label = t.say("mail_line", what, net, vat)
+        rows.append((label, t.money(line["gross"], paper.currency)))
     vat = t.money(paper.document["totals"]["vat"], paper.currency)
     rate = sheet.head[4].removeprefix(t.say("vat")).strip()
     rows.append((t.say("mail_vat_of_it", rate).strip(), vat))
