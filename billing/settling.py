@@ -20,8 +20,9 @@ def completed(p: Payment, w: World, now: datetime) -> Step | None:
     if not p.gross:
         return release("nothing_used")
     if p.gross < SMALLEST_CHARGE.get(p.currency, 0):
-        return Step("releasing", "less than a card can be charged", {
-            "failure": "nothing_used", "written_off": p.gross}, effects=("end_token", "write_off"))  # fmt: skip
+        changes = {"failure": "nothing_used", "written_off": p.gross}
+        why = "less than a card can be charged"
+        return Step("releasing", why, changes, effects=("end_token", "write_off"))
     amount = min(p.gross, p.held or p.hold)
     capture = Call("capture", {"amount_to_capture": amount})
     return Step("capturing", "capture asked", calls=(capture,))

@@ -13,6 +13,7 @@ import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,12 @@ def _database(engine: str, source: str) -> Iterator[str]:
 def plain_database() -> Iterator[str]:
     """As `database`, always on plain PostgreSQL."""
     yield from _database("plain", template("plain"))
+
+
+@pytest.fixture
+def new_plain_database() -> Callable[[], AbstractContextManager[str]]:
+    """As `plain_database`, as many as a test wants: `with new_plain_database() as dsn`."""
+    return lambda: contextmanager(_database)("plain", template("plain"))
 
 
 @pytest.fixture(scope="session")
