@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from billing.double.settings import KEY, SECRET
+from sql.settings import PREFIX
 
 
 @click.command("stripe-double")
@@ -18,8 +19,13 @@ from billing.double.settings import KEY, SECRET
     help="SQLite file that keeps what happened; without it all is forgotten at the end.",
 )  # fmt: skip
 @click.option("--webhook-url", default="", help="Where events are sent.")
-@click.option("--webhook-secret", default=SECRET, show_default=True)
-@click.option("--key", default=KEY, show_default=True, help="The API key it accepts, sk_test_...")
+@click.option(
+    "--webhook-secret", default=SECRET, show_default=True, envvar=PREFIX + "STRIPE_WEBHOOK_SECRET"
+)
+@click.option(
+    "--key", default=KEY, show_default=True, help="The API key it accepts, sk_test_...",
+    envvar=PREFIX + "STRIPE_API_KEY",
+)  # fmt: skip
 @click.option("--public-url", default="", help="How browsers reach it, if not by its own address.")
 @click.option("--merchant", default="Kilowatch", show_default=True, help="Named on its pages.")
 def stripe_double(database: Path | None, merchant: str, **given: Any) -> None:
