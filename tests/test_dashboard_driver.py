@@ -631,6 +631,6 @@ def test_all_files_of_a_page_stay_within_the_budget(
     names = set(re.findall(r'(?:href|src)="(/public/[^"]+\.(?:css|js)[^"]*)"', page))
     assert len(names) == 2
     raw = len(page.encode()) + sum(len(client.get(name).data) for name in names)
-    assert raw < 37_000
+    assert raw < 30_000
     sent = sum(len(gzip.compress(client.get(name).data)) for name in names)
     assert sent + len(gzip.compress(page.encode())) < 12_000

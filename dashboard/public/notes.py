@@ -70,8 +70,14 @@ def note_on(payment: Payment | None, now: datetime) -> Note | None:
         return note(_unpaid(payment))
     came_to_nothing = payment.state == "expired" or payment.was_never_held
     if came_to_nothing and (named or now - payment.state_at < RECENT):
-        return note(payment.failure if payment.failure in NOTES else "checkout_expired")
+        return note(_ended(payment))
     return None
+
+
+def _ended(payment: Payment) -> str:
+    if payment.failure == "cancelled" and payment.checkout_expires_at is None:
+        return "payment_service_down"  # we cancelled, as nobody made a checkout in time
+    return payment.failure if payment.failure in NOTES else "checkout_expired"
 
 
 def _unpaid(payment: Payment) -> str:

@@ -18,7 +18,7 @@ WHY = {
     "paid_too_late": mark("The payment came after the time was up"),
     "late_start": mark("The charger began too late"),
     "cancelled": mark("You cancelled"),
-    "nothing_used": mark("No energy was measured"),
+    "nothing_used": mark("There is nothing to charge"),
     "waived": mark("A person has checked it: you pay nothing"),
     "quarantine_over": mark("The reading could not be confirmed in time"),
     "not_startable": mark("The charger could no longer be started"),
