@@ -4,6 +4,7 @@ All of it in the step's own transaction; each effect returns the payment's colum
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -13,7 +14,9 @@ from psycopg.types.json import Jsonb
 from billing import BillingError, asking
 from billing import money_effects as money
 from billing.costs import running_cost
+from billing.money import minor_unit
 from billing.payment import WAIT_UNPLUGGED, WARN_AT_PERCENT, Payment, Session, World
+from billing.station_cost import Told, cost_command
 from billing.step import Call
 from sql import commands
 from sql.database import Connection
@@ -94,6 +97,26 @@ def update_cost(connection: Connection, p: Payment, session: Session, now: datet
     return msgspec.structs.replace(p, energy_wh=cost.energy_wh, cost=cost.gross, warned_at=warned)
 
 
+def tell_cost(
+    connection: Connection, p: Payment, w: World, session: Session, now: datetime
+) -> None:
+    """For the station's own display, as long as the station takes it."""
+    last = queries.last_cost_told(connection, payment_id=p.payment_id)
+    if p.cost is None or (last and (last[2] != "answered" or "error" in (last[3] or {}))):
+        return
+    decimals = minor_unit(p.currency)
+    told = Told(last[0], int(Decimal(last[1]).scaleb(decimals))) if last else None
+    command = cost_command(
+        w.evse.ocpp_version, session.transaction_id, p.cost, p.currency, told, now
+    )
+    if command:
+        queries.add_command(
+            connection, station_id=w.evse.station_id, action=command.action,
+            payload=command.payload, payment_id=p.payment_id,
+            requested_by=f"payment {p.reference}", expires_seconds=command.expires_seconds,
+        )  # fmt: skip
+
+
 def apply_effect(
     effect: str, connection: Connection, p: Payment, w: World, now: datetime
 ) -> Changes:
@@ -164,4 +187,5 @@ REFUND_EFFECTS: dict[str, Callable[[Connection, Payment, World, int, datetime], 
     "refunded": money.refunded,
     "fail_refund": money.fail_refund,
     "reject_refund": money.reject_refund,
+    "credit_invoice": money.credit_invoice,
 }

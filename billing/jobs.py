@@ -5,12 +5,15 @@ from datetime import UTC, datetime
 from functools import partial
 
 from billing import cards
+from billing.corrections import correct_due
 from billing.effects import Context
 from billing.ended import take_ended
 from billing.files import make_due
 from billing.gateway import Gateway
+from billing.invoice_payments import book_noted
 from billing.mails import send_due
 from billing.reconcile import reconcile
+from billing.statements import month_papers
 from billing.worker import Worker
 from sql.database import Connection
 from sql.jobs import Job
@@ -33,15 +36,25 @@ def make_worker(settings: Settings, dsn: str) -> Worker:
         "card_setup": lambda connection: cards.request_due(
             connection, context.public_url, datetime.now(UTC)
         ),
+        "invoice_payment": lambda connection: book_noted(connection, datetime.now(UTC)),
     }
     return Worker(dsn, Gateway(settings), context, others)
 
 
 def jobs_of(settings: Settings) -> tuple[Job, ...]:
     """Daily: what Stripe says against what is booked, and the invariants."""
+    always = (Job("corrections", 60, _correct), Job("month_papers", 3600, _month_papers))
     if not settings.stripe_api_key:
-        return ()
-    return (Job("reconcile", 24 * 3600, partial(_reconcile, settings)),)
+        return always
+    return (*always, Job("reconcile", 24 * 3600, partial(_reconcile, settings)))
+
+
+def _correct(connection: Connection) -> None:
+    correct_due(connection, datetime.now(UTC))
+
+
+def _month_papers(connection: Connection) -> None:
+    month_papers(connection, datetime.now(UTC))
 
 
 def _reconcile(settings: Settings, connection: Connection) -> None:

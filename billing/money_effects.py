@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from billing import BillingError, ledger, postings
 from billing.closing import close_session, credit, note_paid
 from billing.mails import queue_mail
-from billing.payment import CAPTURE_BEFORE, QUARANTINE, Payment, World
+from billing.payment import CAPTURE_BEFORE, QUARANTINE, Payment, Refund, World
 from billing.vat import VatLine, share_of
 from sql.database import Connection
 from sql.queries import load_queries
@@ -117,14 +117,47 @@ def released(_connection: Connection, _p: Payment, _w: World, now: datetime) -> 
 def refunded(connection: Connection, p: Payment, w: World, number: int, now: datetime) -> Changes:
     """Stripe has done it: credit note, booking, and the request is finished."""
     refund = next(one for one in w.refunds if one.refund_request_id == number)
+    receipt_id = refund.receipt_id
+    if receipt_id is None:
+        receipt_id = _credit(connection, p, w, refund, now)
+    else:  # a correction wrote its credit note and booked it when it was found
+        about = _about(p, w, receipt_id=receipt_id, external_id=refund.refund_id)
+        _book(connection, postings.repaid, f"refund:{number}", about, refund.amount, p, now)
+    queries.finish_refund(connection, refund_request_id=number, status="done",
+                          outcome="succeeded", receipt_id=receipt_id, at=now)  # fmt: skip
+    if p.email:
+        _mail(connection, p, p.email, "credit_note", receipt_id)
+    return {"refunded": p.refunded + refund.amount}
+
+
+def _credit(connection: Connection, p: Payment, w: World, refund: Refund, now: datetime) -> int:
     credited = credit(connection, int(p.receipt_id or 0), refund.amount, refund.reason, now=now)
     about = _about(p, w, receipt_id=credited.receipt_id, external_id=refund.refund_id)
-    _book(connection, postings.refunded, f"refund:{number}", about, credited.vat_lines, p, now)
+    key = f"refund:{refund.refund_request_id}"
+    _book(connection, postings.refunded, key, about, credited.vat_lines, p, now)
+    return credited.receipt_id
+
+
+def credit_invoice(
+    connection: Connection, p: Payment, w: World, number: int, now: datetime
+) -> Changes:
+    """A company gets it back with its next invoice: credit note and booking, no money."""
+    refund = next(one for one in w.refunds if one.refund_request_id == number)
+    try:
+        with connection.transaction():
+            credited = credit(
+                connection, int(p.receipt_id or 0), refund.amount, refund.reason, now=now
+            )
+    except BillingError as error:
+        queries.finish_refund(connection, refund_request_id=number, status="rejected",
+                              outcome=str(error)[:500], receipt_id=None, at=now)  # fmt: skip
+        return {}
+    about = _about(p, w, receipt_id=credited.receipt_id)
+    _book(connection, postings.credited, f"credit:{number}", about, credited.vat_lines, p, now)
     queries.finish_refund(connection, refund_request_id=number, status="done",
-                          outcome="succeeded", receipt_id=credited.receipt_id, at=now)  # fmt: skip
-    if p.email:
-        _mail(connection, p, p.email, "credit_note", credited.receipt_id)
-    return {"refunded": p.refunded + refund.amount}
+                          outcome="on the next invoice", receipt_id=credited.receipt_id,
+                          at=now)  # fmt: skip
+    return {}
 
 
 def fail_refund(

@@ -148,6 +148,8 @@ class Refund(Struct, frozen=True):
     status: str
     refund_id: str | None
     outcome: str | None
+    kind: str = "partial"
+    receipt_id: int | None = None  # of a correction: its credit note is there already
 
 
 class Dispute(Struct, frozen=True):
@@ -169,6 +171,7 @@ class World(Struct, frozen=True):
     dispute: Dispute | None
     review: str | None = None  # what a human decided about the quarantine, once they have
     has_card: bool = False  # the driver has saved one
+    invoice_paid: bool = False  # the company has paid every invoice it stands on
 
     def asked(self, call: str) -> bool:
         return call in self.calls

@@ -12,13 +12,14 @@ from psycopg import sql as composed
 from psycopg.types.json import Jsonb
 
 from billing import machine
-from billing.effects import Context, apply_effect, ask, update_cost
+from billing.effects import Context, apply_effect, ask, tell_cost, update_cost
 from billing.payment import Command, Dispute, Evse, Payment, Refund, Session, World
 from billing.step import Review, Step, release
 from sql.database import Connection
 from sql.queries import load_queries
 
 queries = load_queries("payments")
+invoices = load_queries("invoices")
 
 MOST_STEPS = 30  # at once: the machine always comes to rest long before
 CLOCKS_APART = timedelta(days=1)  # a session of ours is looked for among those started since
@@ -48,6 +49,7 @@ def _step(connection: Connection, payment_id: int, context: Context, now: dateti
             w = world_of(connection, p)
             if p.state in ("charging", "stopping") and w.session:
                 p = update_cost(connection, p, w.session, now)
+                tell_cost(connection, p, w, w.session, now)
             return take(connection, p, w, machine.decide(p, w, now), context, now)
     except psycopg.errors.UniqueViolation as error:
         if error.diag.constraint_name != "payment_one_per_evse":
@@ -80,6 +82,7 @@ def world_of(connection: Connection, p: Payment) -> World:
         Dispute(*dispute) if dispute else None,
         queries.decision_about(connection, payment_id=p.payment_id),
         bool(p.driver_id and queries.has_card(connection, driver_id=p.driver_id)),
+        p.channel == "company" and invoices.invoice_paid(connection, payment_id=p.payment_id),
     )
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from paying import Street
 
+from billing.corrections import correct_due
 from billing.double import Double
 
 DECLINED = "4000000000000002"
@@ -286,3 +287,46 @@ def test_a_declined_card_leaves_the_checkout_open_for_another(street: Street) ->
     street.pay(payment_id)
     street.wait(70)
     assert street.state(payment_id) == "start_requested"
+
+
+def test_readings_that_come_after_the_estimate_give_the_difference_back(street: Street) -> None:
+    payment_id = street.charged(20_000)
+    street.run("UPDATE meter_value SET energy_delta_wh = energy_delta_wh - 5000")
+    street.run("UPDATE session SET energy_wh = energy_wh - 5000, version = version + 1")
+    assert correct_due(street.connection, street.now) == 1
+    street.settle()
+    assert street.state(payment_id) == "partly_refunded"
+    assert street.row("SELECT kind, status, amount FROM refund_request") == (
+        "correction", "done", 2495,
+    )  # fmt: skip
+    assert street.rows("SELECT gross FROM receipt ORDER BY number") == [(9980,), (-2495,)]
+    assert [street.balance(one) for one in ("1510", "1580", "3001", "2611")] == [
+        0, 7485, -5988, -1497,
+    ]  # fmt: skip
+    assert correct_due(street.connection, street.now) == 0
+
+
+def test_a_guest_never_pays_for_energy_that_became_known_later(street: Street) -> None:
+    payment_id = street.charged(20_000)
+    street.run("UPDATE meter_value SET energy_delta_wh = energy_delta_wh + 5000")
+    street.run("UPDATE session SET energy_wh = energy_wh + 5000, version = version + 1")
+    assert correct_due(street.connection, street.now) == 0
+    assert street.payment(payment_id)["captured"] == 9980
+
+
+def test_the_station_is_told_the_cost_until_it_says_that_it_can_not_show_it(
+    street: Street,
+) -> None:
+    payment_id = street.ready_to_charge()
+    street.begin(payment_id)
+    street.measure(payment_id, 10_000)
+    street.settle()
+    told = "SELECT payload, command_id FROM command WHERE action = 'CostUpdated'"
+    ((payload, command_id),) = street.rows(told)
+    assert payload == {"totalCost": 49.9, "transactionId": f"t{payment_id}"}
+    street.run("UPDATE command SET status = 'answered', finished_at = now(),"
+               " response = '{\"error\": \"NotImplemented\"}' WHERE command_id = %s",
+               command_id)  # fmt: skip
+    street.measure(payment_id, 10_000)
+    street.settle()
+    assert len(street.rows(told)) == 1

@@ -38,8 +38,43 @@ SELECT call, outcome FROM outbox WHERE payment_id = :payment_id;
 
 -- name: refunds_of_payment(payment_id)
 -- Refunds that are not finished.
-SELECT refund_request_id, amount, reason, status, refund_id, outcome FROM refund_request
+SELECT refund_request_id, amount, reason, status, refund_id, outcome, kind, receipt_id
+FROM refund_request
 WHERE payment_id = :payment_id AND status IN ('requested', 'sent') ORDER BY refund_request_id;
+
+-- name: lock_payment_of_session(session_id)^
+-- The payment of a session, held until the transaction ends: number, state.
+SELECT payment_id, state FROM payment WHERE session_id = :session_id FOR UPDATE;
+
+-- name: about_session(session_id)^
+-- The dimensions of journals about a session: operator, site, station, channel, session, payment.
+SELECT coalesce(s.operator_id, p.operator_id, (SELECT min(operator_id) FROM operator)), s.site_id,
+    s.station_id, coalesce(p.channel, c.document #>> '{kilowatch,channel}'), s.session_id,
+    p.payment_id
+FROM session s JOIN cdr c USING (session_id) LEFT JOIN payment p USING (session_id)
+WHERE s.session_id = :session_id ORDER BY c.cdr_id LIMIT 1;
+
+-- name: currency_of_cdr(cdr_id)$
+-- What a CDR is counted in.
+SELECT currency FROM cdr WHERE cdr_id = :cdr_id;
+
+-- name: add_correction(payment_id, amount, reason, receipt_id, at)!
+-- Money that a corrected session gives back; its credit note is written already.
+INSERT INTO refund_request (payment_id, kind, amount, reason, requested_by, requested_at, receipt_id)
+VALUES (:payment_id, 'correction', :amount, :reason, 'billing', :at, :receipt_id);
+
+-- name: add_correction_review(payment_id, evidence, at)!
+-- A session that turned out to cost more than was charged: a human decides.
+INSERT INTO review_item (kind, subject, payment_id, session_id, currency, evidence, opened_at)
+SELECT 'correction_due', 'payment ' || reference, payment_id, session_id, currency,
+    :evidence::jsonb, :at
+FROM payment WHERE payment_id = :payment_id
+ON CONFLICT (kind, subject) WHERE resolved_at IS NULL DO NOTHING;
+
+-- name: last_cost_told(payment_id)^
+-- The newest CostUpdated of a payment: when, what was said, how it ended.
+SELECT requested_at, payload ->> 'totalCost', status, response FROM command
+WHERE payment_id = :payment_id AND action = 'CostUpdated' ORDER BY command_id DESC LIMIT 1;
 
 -- name: dispute_of_payment(payment_id)^
 -- The newest dispute of a payment.

@@ -1,0 +1,74 @@
+"""Readings that arrive after a session was priced: credit and price anew, and give the money back.
+
+A station that was out of contact delivers its readings later; the estimate gives way to the truth.
+A guest's charge may only fall.
+"""
+
+from datetime import datetime, timedelta
+
+from psycopg.types.json import Jsonb
+
+from billing import ledger, postings
+from billing.credits import Corrected, correct_cdr, sessions_to_correct
+from billing.payment import CAPTURED
+from billing.vat import VatLine
+from sql.database import Connection
+from sql.queries import load_queries
+
+queries = load_queries("payments")
+
+HOW_LONG = timedelta(days=60)  # after its start a session's readings are still looked at
+AT_ONCE = 100
+REASON = "The station delivered readings later"
+
+
+def correct_due(connection: Connection, now: datetime) -> int:
+    """Correct every session whose readings have changed; how many that were."""
+    found = sessions_to_correct(connection, now - HOW_LONG, AT_ONCE)
+    return sum(_correct(connection, session_id, now) for session_id in found)
+
+
+def _correct(connection: Connection, session_id: int, now: datetime) -> bool:
+    """One session, under its payment's lock: what is not yet captured is left for later."""
+    with connection.transaction():
+        row = queries.lock_payment_of_session(connection, session_id=session_id)
+        if row is not None and row[1] not in CAPTURED:
+            return False
+        corrected = correct_cdr(connection, session_id, REASON, now=now)
+        if corrected is None:
+            return False
+        _book(connection, session_id, corrected, now)
+        if row is not None:
+            _ask_people_or_stripe(connection, row[0], corrected, now)
+    return True
+
+
+def _book(connection: Connection, session_id: int, corrected: Corrected, now: datetime) -> None:
+    dimensions = queries.about_session(connection, session_id=session_id)
+    about = postings.About(*dimensions, corrected.cdr_id)
+    accounts = ledger.accounts_of(connection)
+    currency = queries.currency_of_cdr(connection, cdr_id=corrected.cdr_id)
+    if corrected.credited:
+        lines: tuple[VatLine, ...] = corrected.credited.vat_lines
+        key = f"credit:{corrected.credited.receipt_id}"
+        ledger.book(connection, postings.credited(key, about, lines, currency, accounts), now)
+    if corrected.receipt_id:
+        key = f"earned:{corrected.cdr_id}"
+        posting = postings.earned(key, about, corrected.vat_lines, currency, accounts)
+        ledger.book(connection, posting, now)
+
+
+def _ask_people_or_stripe(
+    connection: Connection, payment_id: int, corrected: Corrected, now: datetime
+) -> None:
+    """Less: the difference goes back to the card. More: a human decides how to ask for it."""
+    if corrected.receipt_id is None and corrected.credited:
+        queries.add_correction(
+            connection, payment_id=payment_id, amount=-corrected.credited.gross, reason=REASON,
+            receipt_id=corrected.credited.receipt_id, at=now,
+        )  # fmt: skip
+    elif corrected.receipt_id:
+        evidence = Jsonb({"receipt_id": corrected.receipt_id, "gross": corrected.gross})
+        queries.add_correction_review(
+            connection, payment_id=payment_id, evidence=evidence, at=now
+        )  # fmt: skip
