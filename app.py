@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if sys.argv[1:2] == ["web"]:
@@ -16,9 +17,10 @@ if sys.argv[1:2] == ["web"]:
     monkey.patch_all()
 
 import click
-from billing.double.cli import stripe_double
 
 from billing.cli import tariff
+from billing.double.cli import stripe_double
+from billing.finance_cli import audit, close_month_command
 from dashboard.cli import api_token, user
 from ingest.cli import ingest, simulate, station, token
 from sql import DatabaseError
@@ -38,7 +40,18 @@ def cli(context: click.Context) -> None:
     context.obj = lambda: migrated(settings())
 
 
-for command in (ingest, simulate, station, token, user, api_token, tariff, stripe_double):
+for command in (
+    ingest,
+    simulate,
+    station,
+    token,
+    user,
+    api_token,
+    tariff,
+    stripe_double,
+    audit,
+    close_month_command,
+):
     cli.add_command(command)
 
 
@@ -136,7 +149,11 @@ def jobs() -> None:
     dsn = dsn_of(given)
     scheduler = BlockingScheduler(job_defaults={"coalesce": True, "misfire_grace_time": None})
     for job in (*JOBS, *jobs_of(given)):
-        scheduler.add_job(run_job, "interval", [dsn, job], seconds=job.seconds, id=job.name)
+        scheduler.add_job(
+            run_job, "interval", [dsn, job], seconds=job.seconds, id=job.name,
+            # a process that is started every morning would never do what is due once a day
+            next_run_time=datetime.now(UTC) + timedelta(seconds=min(job.seconds, 5)),
+        )  # fmt: skip
     worker = make_worker(given, dsn)
     thread = Thread(target=worker.run, name="billing", daemon=True)
     signal.signal(signal.SIGTERM, lambda *_: scheduler.shutdown(wait=False))

@@ -12,7 +12,9 @@ from billing.files import make_due
 from billing.gateway import Gateway
 from billing.invoice_payments import book_noted
 from billing.mails import send_due
+from billing.months import close_due
 from billing.reconcile import reconcile
+from billing.repricing import price_again
 from billing.statements import month_papers
 from billing.worker import Worker
 from sql.database import Connection
@@ -36,17 +38,18 @@ def make_worker(settings: Settings, dsn: str) -> Worker:
         "card_setup": lambda connection: cards.request_due(
             connection, context.public_url, datetime.now(UTC)
         ),
+        "period_close": lambda connection: close_due(connection, datetime.now(UTC), price_again),
         "invoice_payment": lambda connection: book_noted(connection, datetime.now(UTC)),
     }
     return Worker(dsn, Gateway(settings), context, others)
 
 
 def jobs_of(settings: Settings) -> tuple[Job, ...]:
-    """Daily: what Stripe says against what is booked, and the invariants."""
+    """Among them: what Stripe says against what is booked, and the invariants, every hour."""
     always = (Job("corrections", 60, _correct), Job("month_papers", 3600, _month_papers))
     if not settings.stripe_api_key:
         return always
-    return (*always, Job("reconcile", 24 * 3600, partial(_reconcile, settings)))
+    return (*always, Job("reconcile", 3600, partial(_reconcile, settings)))
 
 
 def _correct(connection: Connection) -> None:

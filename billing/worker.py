@@ -25,11 +25,9 @@ from sql.queries import load_queries
 log = logging.getLogger("kilowatch.billing")
 queries = load_queries("payments")
 
-LISTEN = (
-    "payment", "outbox", "stripe_event", "evse", "command_done", "mail", "file_request",
-    "session_ended", "card_setup", "invoice_payment",
-)  # fmt: skip
+LISTEN = ("payment", "outbox", "stripe_event", "evse", "command_done")
 SENDERS = 8  # calls to Stripe at once
+HELPERS = 3  # mails, files and the like side by side
 PER_SWEEP = 500
 SWEEP_SECONDS = 2.0
 GATHER_SECONDS = 0.02
@@ -81,9 +79,10 @@ class Worker:
     ) -> None:
         self.dsn, self.gateway, self.context, self.now = dsn, gateway, context, now
         self._others = others or {}
+        self._busy: set[str] = set()
         self._closing = threading.Event()
         self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="stripe")
-        self._helpers = ThreadPoolExecutor(2, thread_name_prefix="papers")
+        self._helpers = ThreadPoolExecutor(HELPERS, thread_name_prefix="papers")
 
     def close(self) -> None:
         """End after what is under way."""
@@ -104,7 +103,7 @@ class Worker:
             self._helpers.shutdown(cancel_futures=True)
 
     def _follow(self, connection: Connection) -> None:
-        for channel in LISTEN:
+        for channel in (*LISTEN, *self._others):
             connection.execute(f"LISTEN {channel}".encode())
         swept_at = 0.0
         while not self._closing.is_set():
@@ -183,7 +182,9 @@ class Worker:
             log.exception("%s of %s failed", due.call, due.about)
 
     def _help(self, channels: set[str]) -> None:
-        for channel in channels:
+        """One at a time of a kind: what comes meanwhile, the next sweep finds."""
+        for channel in channels - self._busy:
+            self._busy.add(channel)
             self._helpers.submit(self._other, channel)
 
     def _other(self, channel: str) -> None:
@@ -192,3 +193,5 @@ class Worker:
                 self._others[channel](connection)
         except Exception:
             log.exception("%s: not done", channel)
+        finally:
+            self._busy.discard(channel)
