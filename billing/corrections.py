@@ -6,6 +6,7 @@ A guest's charge may only fall.
 
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
 from psycopg.types.json import Jsonb
 
 from billing import ledger, postings
@@ -45,7 +46,7 @@ def _correct(connection: Connection, session_id: int, now: datetime) -> bool:
 
 def _book(connection: Connection, session_id: int, corrected: Corrected, now: datetime) -> None:
     dimensions = queries.about_session(connection, session_id=session_id)
-    about = postings.About(*dimensions, corrected.cdr_id)
+    about = replace(postings.About(*dimensions), cdr_id=corrected.cdr_id)
     accounts = ledger.accounts_of(connection)
     currency = queries.currency_of_cdr(connection, cdr_id=corrected.cdr_id)
     if corrected.credited:

@@ -61,4 +61,4 @@ def _month_papers(connection: Connection) -> None:
 
 
 def _reconcile(settings: Settings, connection: Connection) -> None:
-    reconcile(connection, Gateway(settings), datetime.now(UTC))
+    reconcile(connection, Gateway(settings), datetime.now(UTC), price_again)

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable
 
 import msgspec
-import psycopg
 
 from sql import DatabaseError
 from sql.database import Connection, connect
@@ -45,9 +44,9 @@ def _run_and_note(connection: Connection, job: Job) -> bool:
     error = None
     try:
         job.work(connection)
-    except psycopg.Error as failure:
+    except Exception as failure:
         error = " ".join(str(failure).split())[:500]
-        log.error("job %s failed: %s", job.name, error)
+        log.exception("job %s failed", job.name)
     if not connection.closed:
         queries.note_end(connection, job=job.name, error=error)
     return error is None
