@@ -67,18 +67,21 @@ def run_checks(
     month: date | None = None,
     *,
     price: Price | None = None,
+    priced_since: datetime | None = None,
 ) -> list[Result]:
     """Check everything, or what began in a month; write down what was found.
 
-    With `price` every CDR of the period is priced again. Differences that are gone are resolved
-    only by a run over everything.
+    With `price` the CDRs of the period are priced again, or those made since `priced_since`.
+    Differences that are gone are resolved only by a run over everything.
     """
     from_at, until_at = notes.instants(connection, month=month)
     results = [_checked(connection, name, from_at, until_at, now) for name in CHECKS]
-    if price is not None:
-        results.append(priced_again(connection, price, from_at, until_at))
     for result in results:
-        _write_down(connection, result, month, now)
+        _write_down(connection, result, now, month, is_whole=month is None)
+    if price is not None:
+        again = priced_again(connection, price, priced_since or from_at, until_at)
+        _write_down(connection, again, now, month, is_whole=not (month or priced_since))
+        results.append(again)
     return results
 
 
@@ -110,7 +113,9 @@ def _differing(connection: Connection, price: Price, rows: Iterable[Any]) -> Ite
             yield Found(f"cdr {cdr_id}", off, currency, None, session_id, evidence)
 
 
-def _write_down(connection: Connection, result: Result, month: date | None, now: datetime) -> None:
+def _write_down(
+    connection: Connection, result: Result, now: datetime, month: date | None, *, is_whole: bool
+) -> None:
     shown = [msgspec.structs.asdict(one) for one in result.found[:SHOWN]]
     detail = {"differences": len(result.found), "first": shown}
     with connection.transaction():
@@ -125,7 +130,7 @@ def _write_down(connection: Connection, result: Result, month: date | None, now:
             at=now,
         )
         open_items(connection, result.name, result.found, now)
-        if month is None:
+        if is_whole:
             resolve_gone(connection, result.name, result.found, now)
     if not result.ok:
         log.warning("%s: %s of %s differ", result.name, len(result.found), result.checked)

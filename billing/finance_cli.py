@@ -9,6 +9,8 @@ from billing import BillingError
 from billing.checks import Result
 from billing.cli import Opened, fail
 
+BY = "command line"
+
 
 @click.command()
 @click.option("--month", metavar="YYYY-MM", help="Only what began in that month.")
@@ -16,10 +18,11 @@ from billing.cli import Opened, fail
 def audit(opened: Opened, /, month: str | None) -> None:
     """Check the books against receipts, sessions and Stripe; exit code 1 if anything differs."""
     from billing.checks import run_checks
+    from billing.repricing import price_again
 
     wanted = None if month is None else _month(month)
     with opened() as connection:
-        results = run_checks(connection, datetime.now(UTC), wanted)
+        results = run_checks(connection, datetime.now(UTC), wanted, price=price_again)
     for result in results:
         _print(result)
     sys.exit(not all(result.ok for result in results))
@@ -41,12 +44,13 @@ def close_month_command(opened: Opened, /, month: str, operator: str | None) -> 
     """Close a month of the books for good: it takes no more bookings."""
     from billing.assignment import find_place
     from billing.months import close_month
+    from billing.repricing import price_again
 
     wanted = _month(month)
     with opened() as connection:
         try:
             place = find_place(connection, "operator", operator)
-            close_month(connection, place.operator_id, wanted, "command line", datetime.now(UTC))
+            close_month(connection, place.operator_id, wanted, BY, datetime.now(UTC), price_again)
         except BillingError as error:
             click.echo(f"kilowatch: {error}", err=True)
             sys.exit(1)

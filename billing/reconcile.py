@@ -5,7 +5,7 @@ nothing when it is run again.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
@@ -21,6 +21,7 @@ from sql.queries import load_queries
 queries = load_queries("reconcile")
 OVERLAP_DAYS = 7  # what may change after we have seen it; five times that for payouts
 TRIES = 3
+PRICED_AGAIN = timedelta(days=2)
 Dated = tuple[Posting, datetime]
 
 
@@ -68,10 +69,13 @@ class Movement(Struct, frozen=True):
 def reconcile(
     connection: Connection, source: Source, now: datetime, price: Price | None = None
 ) -> list[Result]:
-    """Read Stripe, book, check everything; the checks' results. Raises what the source raises."""
+    """Read Stripe, book, check everything; the checks' results. Raises what the source raises.
+
+    With `price` the CDRs of the last days are priced again; `audit` does it with all.
+    """
     read(connection, source, now)
     book_movements(connection, now)
-    return run_checks(connection, now, price=price)
+    return run_checks(connection, now, price=price, priced_since=now - PRICED_AGAIN)
 
 
 def read(connection: Connection, source: Source, now: datetime) -> None:

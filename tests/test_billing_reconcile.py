@@ -313,7 +313,8 @@ def booked_elsewhere(books: Books) -> None:
         ("receipts_are_booked", lambda b: unguarded(
             b, "UPDATE receipt SET net = net - 1, vat = vat + 1")),
         ("sales_have_receipts", booked_elsewhere),
-        ("sessions_are_booked", lambda b: unguarded(b, "UPDATE cdr SET gross = gross + 1, net = net + 1")),
+        ("sessions_are_booked", lambda b: unguarded(
+            b, "UPDATE cdr SET gross = gross + 1, net = net + 1")),
         ("sessions_are_booked", lambda b: changed(b, captured=4999)),
         ("entries_sum_to_zero", lambda b: unguarded(
             b, "UPDATE entry SET amount = amount + 1 WHERE account = '3001'")),
@@ -404,7 +405,7 @@ def test_audit_tells_each_check_and_fails_when_one_does(books: Books, opened: An
     result = CliRunner().invoke(audit, [], obj=opened)
     assert result.exit_code == 0, result.output
     assert [line.split("\t")[:2] for line in result.output.splitlines()] == [
-        ["ok", name] for name in CHECKS
+        ["ok", name] for name in (*CHECKS, "priced_again")
     ]
     books.connection.execute("INSERT INTO receipt_series VALUES ('2027', 1, 5)")
     result = CliRunner().invoke(audit, ["--month", "2026-06"], obj=opened)

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 from paying import Street
 
-from billing.checks import Result
+from billing.checks import Result, run_checks
 from billing.double import Double
 from billing.reconcile import reconcile
+from billing.repricing import price_again
 
 DAY = 86400
 
@@ -26,7 +27,9 @@ def found(results: list[Result]) -> list[tuple[str, tuple[object, ...]]]:
 
 
 def run(street: Street) -> list[Result]:
-    return reconcile(street.connection, street.gateway, street.now)
+    results = reconcile(street.connection, street.gateway, street.now, price_again)
+    assert results[-1].name == "priced_again"
+    return results
 
 
 def test_a_week_of_payments_agrees_with_stripe_to_the_ore(street: Street) -> None:
@@ -52,6 +55,9 @@ def test_a_week_of_payments_agrees_with_stripe_to_the_ore(street: Street) -> Non
     captured = sum(street.payment(one)["captured"] for one in paid) + 20000
     assert payout == street.balance("1930") == captured - 1234 - fees
     assert street.rows("SELECT subject FROM review_item") == []
+    (again,) = [r for r in run_checks(street.connection, street.now, price=price_again)
+                if r.name == "priced_again"]  # fmt: skip
+    assert (again.checked, again.found) == (5, ())
 
 
 def balance(street: Street) -> dict[str, list[dict[str, int]]]:
@@ -77,6 +83,35 @@ def test_a_dispute_costs_its_fee_and_comes_back_when_it_is_won(street: Street) -
     street.double.clock.advance(2 * 3600)
     assert found(run(street)) == []
     assert street.balance("1585") == 0
+
+
+def test_a_dispute_that_is_lost_is_written_off_with_its_vat(street: Street) -> None:
+    payment_id = street.charged(20_000)
+    opened = street.double.open_dispute(street.payment(payment_id)["intent_id"])
+    for end in (lambda: None, lambda: street.double.close_dispute(opened["id"], won=False)):
+        end()
+        street.look(payment_id)
+        street.settle()
+    street.double.clock.advance(2 * 3600)
+    assert found(run(street)) == []
+    assert [street.balance(one) for one in ("1585", "6352", "2611")] == [0, 7984, 0]
+
+
+def test_a_refund_that_fails_later_is_booked_and_shown(street: Street) -> None:
+    payment_id = street.charged(20_000)
+    street.run(
+        "INSERT INTO refund_request (payment_id, kind, amount, reason, requested_by)"
+        " VALUES (%s, 'whole', 9980, 'The screen was dark', 'kim')", payment_id,
+    )  # fmt: skip
+    street.settle()
+    assert found(run(street)) == []
+    (refund_id,) = street.row("SELECT refund_id FROM refund_request")
+    street.double.fail_refund(refund_id)
+    street.settle()
+    street.double.clock.advance(2 * 3600)
+    names = {name for name, _ in found(run(street))}
+    assert not names & {"matches_stripe", "stripe_balance"}
+    assert (street.balance("1510"), "priced_is_settled" in names) == (-9980, True)
 
 
 def test_a_capture_whose_journal_is_missing_is_found(street: Street) -> None:

@@ -108,4 +108,4 @@ CREATE INDEX journal_site ON journal (site_id, booked_at DESC, journal_id DESC)
     WHERE site_id IS NOT NULL;
 CREATE INDEX journal_external ON journal (external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX journal_receipt ON journal (receipt_id) WHERE receipt_id IS NOT NULL;
-CREATE INDEX entry_account ON entry (account, journal_id);
+CREATE INDEX entry_account ON entry (account, journal_id, line);

@@ -142,7 +142,9 @@ WITH looked AS (
     UNION ALL
     SELECT 'payment ' || p.reference, p.captured, p.currency, p.payment_id, p.session_id,
         (SELECT sum(e.amount) FROM journal j JOIN entry e USING (journal_id)
-            WHERE j.payment_id = p.payment_id AND j.kind = 'captured' AND e.amount > 0)
+            WHERE j.payment_id = p.payment_id AND e.amount > 0 AND (j.kind = 'captured'
+                OR j.kind = 'paid' AND e.account = (SELECT account FROM posting_account
+                    WHERE role = 'bank')))
     FROM payment p WHERE p.captured > 0 AND p.state <> 'capturing'
         AND p.created_at >= :from_at AND p.created_at < :until_at
 )
@@ -329,3 +331,7 @@ FROM (SELECT) one LEFT JOIN (
 -- CDRs to price again: number, session, currency, net, VAT, gross; a credit takes back what it had.
 SELECT cdr_id, session_id, currency, net, vat, gross FROM cdr
 WHERE NOT is_credit AND created_at >= :from_at AND created_at < :until_at ORDER BY cdr_id;
+
+-- name: cdr_document$
+-- A CDR as text, number by number.
+SELECT document::text FROM cdr WHERE cdr_id = :cdr_id;

@@ -80,12 +80,23 @@ UPDATE period_close_request SET status = :status, outcome = :outcome, finished_a
 WHERE period_close_request_id = :period_close_request_id;
 
 -- name: totals(operator_id, currency, from_day, until_day, site_id, channel)
--- Sums of the books from one day to before another, per kind, channel, site, account and VAT rate.
+-- Sums of the books from one day to before another, per kind, channel, site, account and VAT rate:
+-- of whole months where there are any between them, else of days.
+WITH whole AS (
+    SELECT (date_trunc('month', :from_day::date - 1) + interval '1 month')::date AS first,
+        date_trunc('month', :until_day::date)::date AS last
+), part AS (
+    SELECT m.* FROM ledger_month m, whole w
+    WHERE operator_id = :operator_id AND bucket >= w.first AND bucket < w.last
+    UNION ALL
+    SELECT d.* FROM ledger_day d, whole w
+    WHERE operator_id = :operator_id AND bucket >= :from_day::date AND bucket < :until_day::date
+        AND (bucket < w.first OR bucket >= greatest(w.first, w.last))
+)
 SELECT kind, channel, site_id, account, vat_rate, sum(journals)::bigint AS journals,
     sum(debit)::bigint AS debit, sum(credit)::bigint AS credit, sum(amount)::bigint AS amount
-FROM ledger_day
-WHERE operator_id = :operator_id AND currency = :currency
-    AND bucket >= :from_day::date AND bucket < :until_day::date
+FROM part
+WHERE currency = :currency
     AND (:site_id::integer IS NULL OR site_id = :site_id)
     AND (:channel::text IS NULL OR channel = :channel)
 GROUP BY kind, channel, site_id, account, vat_rate;
@@ -132,20 +143,25 @@ SELECT coalesce((
 -- name: account_page(operator_id, account, currency, from_day, until_day, after_id, after_line, balance, at_most)
 -- Lines of an account in the order of their journals, with the balance after each. `balance` is
 -- that of the page before (balance_before at first), `after_id` and `after_line` its last line.
-SELECT e.journal_id, e.line, j.booked_at, j.kind, j.session_id, j.payment_id, j.receipt_id,
-    j.external_id, e.amount, :balance::bigint + (sum(e.amount) OVER (
-        ORDER BY e.journal_id, e.line))::bigint AS balance
+-- (LATERAL with LIMIT 1: each line looks its journal up, and the page ends after at_most of them.)
+WITH bounds AS MATERIALIZED (
+    SELECT min(first_journal_id) AS first, max(last_journal_id) AS last FROM ledger_day
+    WHERE operator_id = :operator_id AND account = :account
+        AND bucket >= :from_day::date AND bucket < :until_day::date
+)
+SELECT p.*, :balance::bigint + (sum(p.amount) OVER (
+    ORDER BY p.journal_id, p.line))::bigint AS balance
 FROM (
-    SELECT e.journal_id, e.line, e.amount FROM entry e JOIN journal j USING (journal_id)
+    SELECT e.journal_id, e.line, j.booked_at, j.kind, j.session_id, j.payment_id, j.receipt_id,
+        j.external_id, e.amount
+    FROM entry e CROSS JOIN LATERAL (
+        SELECT * FROM journal n WHERE n.journal_id = e.journal_id LIMIT 1) j
     WHERE e.account = :account AND e.currency = :currency
-        AND (e.journal_id, e.line) > (:after_id::bigint, :after_line::integer)
-        AND e.journal_id BETWEEN (
-            SELECT min(first_journal_id) FROM ledger_day WHERE operator_id = :operator_id
-                AND account = :account AND bucket >= :from_day::date AND bucket < :until_day::date)
-            AND (SELECT max(last_journal_id) FROM ledger_day WHERE operator_id = :operator_id
-                AND account = :account AND bucket >= :from_day::date AND bucket < :until_day::date)
+        AND e.journal_id >= greatest((SELECT first FROM bounds), :after_id::bigint)
+        AND e.journal_id <= (SELECT last FROM bounds)
+        AND (e.journal_id <> :after_id::bigint OR e.line > :after_line::integer)
         AND j.operator_id = :operator_id AND j.booked_at >= book_time(:from_day::date)
         AND j.booked_at < book_time(:until_day::date)
     ORDER BY e.journal_id, e.line LIMIT :at_most
-) e JOIN journal j USING (journal_id)
-ORDER BY e.journal_id, e.line;
+) p
+ORDER BY p.journal_id, p.line;
