@@ -42,7 +42,6 @@ class Ended(NamedTuple):
     company_id: int | None
     language: str
     email: str | None
-    currency: str
 
 
 def take_ended(connection: Connection, now: datetime) -> int:
@@ -113,7 +112,8 @@ def _charge(connection: Connection, session: Ended, now: datetime) -> bool:
     """Ask the driver, or the driver's company; false: nobody pays for this one."""
     if session.ended_at is None:
         return True  # it ends again
-    if session.driver_id is None or session.payment_id is not None:
+    is_nobodys = session.driver_id is None and session.company_id is None
+    if is_nobodys or session.payment_id is not None:
         return False
     tariff = tariff_for(connection, session.evse_key, session.started_at)
     if tariff is None:
@@ -140,9 +140,9 @@ def _add_payment(
     for _ in range(TRIES):
         reference = new_reference()
         if queries.add_payment(connection, reference=reference, at=now, **about):
-            queries.note_driver(
-                connection, session_id=session.session_id, driver_id=session.driver_id
-            )
+            if session.driver_id is not None:
+                named = {"session_id": session.session_id, "driver_id": session.driver_id}
+                queries.note_driver(connection, **named)
             return
     raise DatabaseError("no reference is free for a new payment")
 

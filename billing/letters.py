@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, Template
 from msgspec import Struct
 
 from billing import BillingError
+from billing.invoice_paper import invoice_name, invoice_pdf, load_invoice, month_of
 from billing.issuing import sellers_of
 from billing.papers import file_name, load_paper, pdf_of
 from billing.reading import Document
@@ -221,6 +222,29 @@ def statement(connection: Connection, mail: Mail) -> Letter:
     return _plain(mail, seller, t, "statement", month, texts=(said,), total=total)
 
 
+def invoice(connection: Connection, mail: Mail) -> Letter:
+    """Parameters: invoice_id. To a company, the invoice as a PDF with it."""
+    found = load_invoice(connection, int(mail.parameters["invoice_id"]))
+    t, seller = Tongue(mail.language, found.zone), found.document["seller"]
+    total = t.money(found.gross, found.currency)
+    values = month_of(t, found.month), found.due_at.isoformat(), found.number
+    said = t.say("mail_invoice_text", *values)
+    return Letter(
+        subject=t.say("mail_invoice_subject", found.number, total),
+        language=mail.language,
+        sender=seller["name"],
+        reply_to=seller["email"],
+        preview=said,
+        title=t.say("mail_invoice_title", found.number),
+        total=total,
+        texts=(said, *filter(None, [found.payment_details])),
+        link=f"{mail.base_url}/my/invoice/{found.secret}",
+        button=t.say("mail_invoice_button"),
+        footer=(_firm(t, seller),),
+        files=((invoice_name(found, mail.language), invoice_pdf(found, mail.language)),),
+    )
+
+
 def _house(connection: Connection, mail: Mail) -> tuple[Seller, Tongue]:
     """The operator that writes, the first one unless the parameters name another."""
     found = connection.execute("SELECT min(operator_id) FROM operator").fetchone()
@@ -263,4 +287,5 @@ LETTERS: dict[str, Callable[[Connection, Mail], Letter]] = {
     "payment_no_card": to_pay("no_card"),
     "payment_reminder": to_pay("reminder"),
     "statement": statement,
+    "invoice": invoice,
 }

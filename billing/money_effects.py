@@ -143,21 +143,25 @@ def credit_invoice(
 ) -> Changes:
     """A company gets it back with its next invoice: credit note and booking, no money."""
     refund = next(one for one in w.refunds if one.refund_request_id == number)
-    try:
-        with connection.transaction():
-            credited = credit(
-                connection, int(p.receipt_id or 0), refund.amount, refund.reason, now=now
-            )
-    except BillingError as error:
-        queries.finish_refund(connection, refund_request_id=number, status="rejected",
-                              outcome=str(error)[:500], receipt_id=None, at=now)  # fmt: skip
-        return {}
-    about = _about(p, w, receipt_id=credited.receipt_id)
-    _book(connection, postings.credited, f"credit:{number}", about, credited.vat_lines, p, now)
-    queries.finish_refund(connection, refund_request_id=number, status="done",
-                          outcome="on the next invoice", receipt_id=credited.receipt_id,
-                          at=now)  # fmt: skip
+    status, outcome, receipt_id = "done", "on the next invoice", refund.receipt_id
+    if receipt_id is None:
+        try:
+            receipt_id = _credit_alone(connection, p, w, refund, now)
+        except BillingError as error:
+            status, outcome = "rejected", str(error)[:500]
+    queries.finish_refund(connection, refund_request_id=number, status=status, outcome=outcome,
+                          receipt_id=receipt_id, at=now)  # fmt: skip
     return {}
+
+
+def _credit_alone(
+    connection: Connection, p: Payment, w: World, refund: Refund, now: datetime
+) -> int:
+    with connection.transaction():
+        credited = credit(connection, int(p.receipt_id or 0), refund.amount, refund.reason, now=now)
+        about, key = _about(p, w, receipt_id=credited.receipt_id), f"credit:{credited.receipt_id}"
+        _book(connection, postings.credited, key, about, credited.vat_lines, p, now)
+    return credited.receipt_id
 
 
 def fail_refund(

@@ -121,9 +121,9 @@ def written_off(p: Payment, w: World) -> Step | None:
 
 def owed_by_company(p: Payment, w: World, now: datetime) -> Step | None:
     """On an invoice sooner or later; billing/invoices.py notes what was paid of it."""
-    if p.captured and p.captured >= (p.gross or 0):
+    if w.invoice_paid:
         return Step("settled", "invoice paid", {"captured_at": now})
-    return _credit(p, w) or (None if p.captured else written_off(p, w))
+    return _credit(p, w)
 
 
 def paid_by_company(p: Payment, w: World, _now: datetime) -> Step | None:

@@ -98,6 +98,11 @@ def sheet_of(paper: Paper, language: str) -> Sheet:
 
 
 def _seller(t: Tongue, seller: Document, session: Document) -> Iterator[str]:
+    yield from firm(t, seller | {"phone": seller["phone"] or session["help_phone"]})
+
+
+def firm(t: Tongue, seller: Document) -> Iterator[str]:
+    """A seller as papers must name it, a text per line."""
     yield seller["legal_entity"]
     yield from (seller["address"] or "").splitlines()
     for key in ("organisation_number", "vat_number"):
@@ -105,7 +110,7 @@ def _seller(t: Tongue, seller: Document, session: Document) -> Iterator[str]:
             yield t.say(key, seller[key])
     if seller["f_tax"]:
         yield t.say("f_tax")
-    contact = [seller["email"], seller["phone"] or session["help_phone"]]
+    contact = [seller["email"], seller["phone"]]
     if any(contact):
         yield ", ".join(each for each in contact if each)
 

@@ -95,6 +95,22 @@ WORDS: dict[str, tuple[str, str]] = {
         "Laddaren skickade ingen slutavläsning: energin är den senast uppmätta.",
         "The charger sent no final reading: the energy is the last that was measured.",
     ),
+    # collective invoices
+    "invoice": ("Faktura", "Invoice"),
+    "buyer": ("Köpare", "Buyer"),
+    "name": ("Namn", "Name"),
+    "address": ("Adress", "Address"),
+    "your_reference": ("Er referens", "Your reference"),
+    "pay_by": ("Betalas senast", "To be paid by"),
+    "quote": ("Ange vid betalning", "Quote when paying"),
+    "month": ("Månad", "Month"),
+    "sessions": ("Rader", "Lines"),
+    "note_invoice": (
+        "Varje rad är en laddning med eget kvitto, eller en kreditering av ett. Det som tillkommer"
+        " efter månadens slut står på nästa faktura.",
+        "Each line is a charging session with a receipt of its own, or a credit of one. What comes"
+        " after the month is over stands on the next invoice.",
+    ),
     # mails
     "mail_receipt_subject": ("{0} {1}: {2}, {3}", "{0} {1}: {2}, {3}"),
     "mail_receipt_preview": ("{0} för {1}.", "{0} for {1}."),
@@ -188,6 +204,13 @@ WORDS: dict[str, tuple[str, str]] = {
         " not paid two weeks after we asked for it, your tags can't be used for charging.",
     ),
     "mail_reminder_button": ("Betala nu", "Pay now"),
+    "mail_invoice_subject": ("Faktura {0}: {1}", "Invoice {0}: {1}"),
+    "mail_invoice_title": ("Faktura {0}", "Invoice {0}"),
+    "mail_invoice_text": (
+        "Här är fakturan för laddning i {0}. Betala senast {1} och ange {2}.",
+        "Here is the invoice for charging in {0}. Pay by {1} and quote {2}.",
+    ),
+    "mail_invoice_button": ("Visa fakturan", "Show the invoice"),
     "mail_statement_subject": ("Dina laddningar i {0}", "Your charging in {0}"),
     "mail_statement_title": ("Månadsöversikt", "Monthly statement"),
     "mail_statement_text": (

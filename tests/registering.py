@@ -6,6 +6,8 @@ from paying import Street
 
 from billing import cards
 from billing.ended import take_ended
+from billing.invoice_payments import book_noted
+from billing.statements import month_papers
 
 DECLINED_LATER = "4000000000000341"
 ASKS_EVERY_TIME = "4000002760003184"
@@ -115,4 +117,26 @@ class Members(Street):
     def turn(self) -> int:
         taken = take_ended(self.connection, self.now)
         cards.request_due(self.connection, self.context.public_url, self.now)
+        book_noted(self.connection, self.now)
         return taken + super().turn()
+
+    def next_month(self) -> None:
+        """Some hours into the next month, and its papers are made."""
+        (left,) = self.row(
+            "SELECT extract(epoch FROM book_time((date_trunc('month', book_day(%s))"
+            " + interval '1 month')::date) - %s)::float8", self.now, self.now,
+        )  # fmt: skip
+        self.double.clock.advance(left + 3 * 3600)
+        month_papers(self.connection, self.now)
+        self.settle()
+
+    def invoices(self) -> list[tuple[Any, ...]]:
+        """(number, gross, paid, status), oldest first."""
+        return self.rows("SELECT number, gross, paid, status FROM invoice ORDER BY invoice_id")
+
+    def pay_invoice(self, invoice_id: int, amount: int) -> None:
+        self.run(
+            "INSERT INTO invoice_payment (invoice_id, amount, paid_at, noted_by)"
+            " VALUES (%s, %s, %s, 'carin')", invoice_id, amount, self.now.date(),
+        )  # fmt: skip
+        self.settle()

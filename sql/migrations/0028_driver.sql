@@ -257,3 +257,6 @@ CREATE TRIGGER invoice_payment_notify AFTER INSERT ON invoice_payment
 
 -- A company's own tags, for cars that several people drive: no driver, the company pays.
 ALTER TABLE id_token ADD COLUMN company_id bigint REFERENCES company;
+
+-- Where companies pay their invoices to, a line per line: "Bankgiro 123-4567".
+ALTER TABLE operator_receipt ADD COLUMN payment_details text;

@@ -111,8 +111,8 @@ WHERE card_setup_id = :card_setup_id AND status = 'asked';
 SELECT s.session_id,
     coalesce(s.operator_id, i.operator_id, (SELECT min(o.operator_id) FROM operator o)),
     s.evse_key, s.started_at, s.ended_at, p.payment_id, p.state,
-    EXISTS (SELECT FROM cdr c WHERE c.session_id = s.session_id), d.driver_id, d.company_id,
-    coalesce(d.language, 'sv'), d.email, coalesce(i.currency, 'SEK')
+    EXISTS (SELECT FROM cdr c WHERE c.session_id = s.session_id), d.driver_id, f.company_id,
+    coalesce(d.language, f.language, 'sv'), d.email
 FROM (
     SELECT session_id FROM ended_session WHERE look_at <= :at
     ORDER BY look_at, session_id LIMIT :count FOR UPDATE SKIP LOCKED
@@ -124,9 +124,10 @@ LEFT JOIN LATERAL (
     WHERE session_id = s.session_id OR id_token = s.id_token
     ORDER BY session_id = s.session_id DESC NULLS LAST LIMIT 1
 ) p ON true
-LEFT JOIN driver d ON d.driver_id = coalesce(s.driver_id, (
-    SELECT t.driver_id FROM id_token t
-    WHERE lower(t.id_token) = lower(s.id_token) AND t.linked_at <= s.started_at))
+LEFT JOIN id_token t ON lower(t.id_token) = lower(s.id_token) AND t.linked_at <= s.started_at
+LEFT JOIN driver d ON d.driver_id = coalesce(s.driver_id, t.driver_id)
+LEFT JOIN company f ON f.company_id = CASE WHEN d.driver_id IS NULL THEN t.company_id
+    ELSE d.company_id END
 ORDER BY s.session_id;
 
 -- name: add_payment(reference, channel, operator_id, evse_key, session_id, driver_id, company_id, language, email, currency, tariff_hash, at)!
