@@ -11,7 +11,7 @@ import psutil
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- figures: begin ({}) -->", "<!-- figures: end ({}) -->"
-PACKAGES = ("websockets", "uvloop", "psycopg", "msgspec", "jsonschema_rs", "ocpp")
+PACKAGES = ("websockets", "uvloop", "psycopg", "msgspec", "jsonschema_rs", "ocpp", "stripe")
 
 
 class Table(NamedTuple):
