@@ -156,6 +156,12 @@ def open_items(at_most: int = 200) -> list[Row]:
     return rows
 
 
+def resolved_items(at_most: int) -> list[Row]:
+    with deps().connection() as connection:
+        rows: list[Row] = queries.resolved_items(connection, at_most=at_most)
+    return rows
+
+
 def open_payouts(scope: Scope) -> Row:
     whose = {"operator_id": scope.operator_id, "currency": scope.currency}
     with deps().connection() as connection:
@@ -174,3 +180,25 @@ def close_blockers(scope: Scope, month: date) -> list[Row]:
     with deps().connection() as connection:
         rows = queries.close_blockers(connection, month=month, **parameters)
     return [row for row in rows if row["items"]]
+
+
+# -- papers and prices --------------------------------------------------------------------------
+
+
+def receipts(
+    series: str | None, number: int | None, credits_only: bool, before: tuple[datetime, int]
+) -> list[Row]:
+    """One page of receipts and credit notes, newest first."""
+    at, place = before
+    with deps().connection() as connection:
+        rows: list[Row] = queries.receipts(
+            connection, series=series, number=number, credits_only=credits_only,
+            before_at=at, before_id=place, at_most=PAGE_ROWS,
+        )  # fmt: skip
+    return rows
+
+
+def tariffs() -> list[Row]:
+    with deps().connection() as connection:
+        rows: list[Row] = queries.tariffs(connection)
+    return rows

@@ -96,12 +96,15 @@ def take_item(item_id: int) -> bool:
     return taken is not None
 
 
-def resolve_item(item_id: int, note: str) -> bool:
+def resolve_item(item_id: int, note: str, decision: str | None) -> bool:
     """An open review item is decided; False when somebody was quicker."""
     with deps().transaction() as connection:
-        done = queries.resolve_item(connection, item_id=item_id, by=current_user.email, note=note)
+        done = queries.resolve_item(
+            connection, item_id=item_id, by=current_user.email, note=note, decision=decision
+        )
         if done:
-            _audit(connection, "resolve_review_item", f"review item {item_id}", {"note": note})
+            detail = {"note": note, "decision": decision}
+            _audit(connection, "resolve_review_item", f"review item {item_id}", detail)
     return done is not None
 
 

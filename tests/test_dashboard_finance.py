@@ -423,30 +423,33 @@ def test_a_file_that_cannot_be_made_says_why(carol: FlaskClient, connection: Con
     assert carol.get(f"/app/file/{file_id}").status_code == 404
 
 
-def look_at_closing(client: FlaskClient, button: str, month: str = "2026-10") -> Any:
-    return callback(client, "close-place.children", [(button, "n_clicks", 1)],
+def look_at_closing(client: FlaskClient, month: str = "2026-10") -> Any:
+    return callback(client, "close-place.children", [("close-open", "n_clicks", 1)],
                     [("ledger-view", "data", {"month": month})])  # fmt: skip
 
 
 def test_closing_a_month_first_shows_what_blocks_it(
     carol: FlaskClient, connection: Connection, paid: Paid
 ) -> None:
-    assert "Nothing stands against it" in look_at_closing(carol, "close-open").text
+    assert "Nothing stands against it" in look_at_closing(carol).text
     add_review(connection, "difference", "payout po_1", amount=500, currency="SEK", opened_at=AT)
     check(connection, "stripe_balance", AT, ok=False, difference=1240)
-    text = plain(look_at_closing(carol, "close-open").text)
+    text = plain(look_at_closing(carol).text)
     assert "This must be settled first" in text
     assert "1 open review items" in text
     assert "SEK 12.40" in text
     ahead = f"{datetime.now(UTC) + timedelta(days=40):%Y-%m}"
-    assert "The month is not over" in look_at_closing(carol, "close-open", ahead).text
+    assert "The month is not over" in look_at_closing(carol, ahead).text
 
 
 def test_a_month_is_asked_to_be_closed_once_and_the_outcome_is_shown(
     carol: FlaskClient, connection: Connection
 ) -> None:
+    view = [("ledger-view", "data", {"month": "2026-10"})]
     for _ in range(2):
-        assert "asked for the month to be closed" in look_at_closing(carol, "close-sure").text
+        callback(carol, "close-tick.data", [("close-sure", "n_clicks", 1)], view)
+    said = callback(carol, "close-place.children", [("close-tick", "data", 1)], view)
+    assert "asked for the month to be closed" in said.text
     rows = connection.execute(
         "SELECT operator_id, month, requested_by, status FROM period_close_request"
     ).fetchall()
@@ -464,3 +467,163 @@ def test_a_closed_month_says_who_closed_it(carol: FlaskClient, connection: Conne
     text = shown(carol, "/app/ledger", OCTOBER)
     assert f"by {CAROL}" in text
     assert '"close-open"' not in text
+
+
+# -- the review queue -----------------------------------------------------------------------------
+
+
+def decide(client: FlaskClient, item_id: int, note: str, code: str = "") -> Any:
+    """Press one of the buttons below an item as the page does."""
+    button = {"type": "review-done", "item": item_id, "decision": code}
+    field = {"type": "review-note", "item": item_id}
+    known = client.get("/app/_dash-dependencies").json
+    found = next(d for d in known if "review-done" in json.dumps(d["inputs"]))
+    outputs = [dict(zip(("id", "property"), part.rsplit(".", 1), strict=True))
+               for part in re.split(r"\.\.\.", found["output"].strip("."))]  # fmt: skip
+    body = {
+        "output": found["output"], "outputs": outputs,
+        "inputs": [[{"id": button, "property": "n_clicks", "value": 1}]],
+        "state": [[{"id": field, "property": "value", "value": note}],
+                  [{"id": field, "property": "id", "value": field}]],
+        "changedPropIds": [json.dumps(button, sort_keys=True, separators=(",", ":")) + ".n_clicks"],
+    }  # fmt: skip
+    return client.post("/app/_dash-update-component", json=body)
+
+
+def test_the_queue_says_what_is_wrong_in_plain_words(
+    carol: FlaskClient, connection: Connection, paid: Paid
+) -> None:
+    add_review(connection, "quarantine", "payment x", payment_id=paid.payment_id,
+               deadline_at=datetime.now(UTC) - timedelta(days=1), opened_at=AT,
+               evidence={"flags": ["register_backwards"], "expected": None,
+                         "rows": list(range(20))})  # fmt: skip
+    add_review(connection, "brand_new_kind", "payout po_9", amount=1240, currency="SEK")
+    text = shown(carol, "/app/review")
+    for words in ("Quarantine: the reading looks wrong", paid.number, "overdue", "and 8 more",
+                  "Charge what was metered", "Charge nothing", "brand new kind", "payout po_9",
+                  "SEK 12.40", "2 open items"):  # fmt: skip
+        assert words in text, words
+    assert carol.get("/app/review/count").text == "2"
+
+
+def test_a_decision_is_kept_with_its_note_and_who_took_it(
+    carol: FlaskClient, connection: Connection, paid: Paid
+) -> None:
+    item = add_review(connection, "quarantine", "payment x", payment_id=paid.payment_id)
+    assert "Write why" in decide(carol, item, " ").text
+    decide(carol, item, "Meter was swapped", "waive")
+    assert "somebody was quicker" in decide(carol, item, "Too late", "charge").text
+    rows = connection.execute(
+        "SELECT resolved_by, resolution, decision FROM review_item WHERE resolved_at IS NOT NULL"
+    ).fetchall()
+    assert rows == [(CAROL, "Meter was swapped", "waive")]
+    (subject, detail) = connection.execute(
+        "SELECT subject, detail FROM audit_log WHERE action = 'resolve_review_item'"
+    ).fetchone()  # type: ignore[misc]
+    assert subject == f"review item {item}"
+    assert detail == {"note": "Meter was swapped", "decision": "waive"}
+    assert "Meter was swapped" in shown(carol, "/app/review", "?show=decided")
+
+
+def test_operators_neither_see_the_queue_nor_decide(
+    app: Flask, connection: Connection, paid: Paid
+) -> None:
+    item = add_review(connection, "difference", "payment x", payment_id=paid.payment_id)
+    alice = signed_in(app, ALICE)
+    assert "You may not open this page" in shown(alice, "/app/review")
+    assert "Finance" not in shown(alice, "/app/payments")
+    assert alice.get("/app/review/count").text == ""
+    assert decide(alice, item, "I say so").status_code == 403
+
+
+# -- receipts, payments, prices -------------------------------------------------------------------
+
+
+def test_receipts_are_found_by_number_and_name_their_credit_notes(
+    carol: FlaskClient, connection: Connection, paid: Paid, evse_key: int
+) -> None:
+    paid_session(connection, evse_key, 7, AT)
+    refund(connection, paid, 104899, AT, 1_000)
+    text = shown(carol, "/app/receipts", "?q=2026-104897")
+    assert "credited by" in text
+    assert "2026-104899" in text
+    assert "2026-000007" not in text
+    assert "2026-000007" in shown(carol, "/app/receipts", "?q=7")
+    credits_only = shown(carol, "/app/receipts", "?show=credits")
+    assert "-10.00" in credits_only
+    assert "2026-000007" not in credits_only
+    assert "No receipt has the number x7" in shown(carol, "/app/receipts", "?q=x7")
+
+
+def test_receipts_come_page_by_page(
+    carol: FlaskClient, connection: Connection, evse_key: int
+) -> None:
+    connection.execute("INSERT INTO receipt_series VALUES ('2026', 1)")
+    connection.execute(
+        "INSERT INTO receipt (series, number, issued_at, net, vat, gross, currency, due, document,"
+        " secret) SELECT '2026', n, %s, 80, 20, 100, 'SEK', 100, '{}', 's' || n"
+        " FROM generate_series(1, 53) n",
+        [AT],
+    )
+    first = page(carol, "/app/receipts")
+    assert first.count("data-receipt") == 50
+    following = re.search(r"before=([^\"&\\]+)", first)
+    assert following
+    second = page(carol, "/app/receipts", f"?before={following[1]}")
+    assert second.count("data-receipt") == 3
+    for odd in ("x", "2026-10-14 x", "2026-10-14T10:00:00 5", "9999-99-99T00:00:00+00:00 1"):
+        assert page(carol, "/app/receipts", f"?before={odd}").count("data-receipt") == 50
+
+
+@pytest.mark.parametrize(
+    "text", ["4897-65", "489765", "k7-4m2q", "4242", "4242 142,91", "4242 300 kr", "2026-104897",
+             "104897", "2026-0104897"],
+)  # fmt: skip
+def test_a_payment_is_found_by_whatever_a_caller_knows(
+    app: Flask, connection: Connection, paid: Paid, evse_key: int, text: str
+) -> None:
+    other = add_evse(connection, None, "OTHER", "K7-9999")
+    paid_session(connection, other, 8, AT, gross=5_000, card="1111")
+    found = shown(signed_in(app, ALICE), "/app/payments", f"?q={text}")
+    assert paid.reference in found
+    assert "0008-18" not in found
+    assert "Payment 4897-65" in found  # one hit opens at once
+
+
+@pytest.mark.parametrize(
+    "text", ["4242 142,92", "9999", "nothing", "'; DROP TABLE payment", "\\", "%"]
+)
+def test_a_search_without_a_hit_says_what_can_be_searched_for(
+    carol: FlaskClient, paid: Paid, text: str
+) -> None:
+    assert "Try the reference" in shown(carol, "/app/payments", f"?q={text}")
+
+
+def test_operators_see_where_the_money_is_and_no_way_into_the_books(app: Flask, paid: Paid) -> None:
+    text = shown(signed_in(app, ALICE), "/app/payments", f"?payment={paid.reference}")
+    assert "SEK 142.91" in text
+    assert "/app/station/MHY-05" in text
+    assert "/app/ledger" not in text
+
+
+def test_prices_show_their_lines_and_where_they_apply(
+    carol: FlaskClient, connection: Connection, evse_key: int
+) -> None:
+    assert "No tariffs yet" in shown(carol, "/app/tariffs")
+    document = {
+        "id": "DAY", "currency": "SEK", "elements": [
+            {"price_components": [{"type": "ENERGY", "price": 3.992, "vat": 25, "step_size": 1}],
+             "restrictions": {"start_time": "06:00", "end_time": "22:00",
+                              "day_of_week": ["MONDAY"], "max_power": 50, "min_duration": 3600}},
+            {"price_components": [{"type": "PARKING_TIME", "price": 96, "step_size": 60}]}],
+    }  # fmt: skip
+    connection.execute(
+        "INSERT INTO tariff (operator_id, document, hash, valid_until)"
+        " VALUES (1, %s, repeat('ab', 32), '2030-01-01')", [json.dumps(document)],
+    )  # fmt: skip
+    connection.execute("INSERT INTO tariff_assignment (tariff_id, station_id) VALUES (1, 'MHY-05')")
+    text = shown(carol, "/app/tariffs")
+    for words in ("SEK 3.992/kWh", "SEK 4.99/kWh", "SEK 96.00/h", "06:00\u201322:00", "Mon",
+                  "below 50 kW", "after 1 h 00 min", "applies to 1 evse", "MHY-05",
+                  "until 1 Jan 2030", "always"):  # fmt: skip
+        assert words in text, words

@@ -74,25 +74,31 @@
     if (open) open.open = false;
   });
   kw.mount("ledger-rows-body", mark);
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches?.("details.decide") && !event.target.open) ask("finance-tick");
+  }, true);
 
   /* Something happened: ask again for what is shown, a few times a second at most. */
   const due = {};
+  const listening = () => document.querySelector("#ledger-trail, #review, #payments, #file-notice");
   function ask(store) {
     due[store] ||= setTimeout(() => {
       due[store] = 0;
-      if (byId("ledger-trail") || byId("review") || byId("payments-list")) setProps(store, Date.now());
+      // a form that somebody writes in stays as it is; closing it asks again
+      if (document.querySelector("#review details.decide[open]")) return;
+      if (listening()) setProps(store, Date.now());
     }, 250);
   }
   kw.on("finance", (news) => {
     const shown = Number(byId("trail")?.dataset.payment || 0);
-    const listed = byId("payments-list") && news.payments;
+    const listed = byId("payments") && news.payments;
     if ((news.payments || []).includes(shown) || listed || (news.files && byId("file-notice"))) ask("finance-tick");
     if (news.reviews && (byId("review") || shown)) ask("finance-tick");
     if (news.reviews) countReviews();
-    if (news.months && byId("close-place")) ask("close-tick");
+    if (news.months && byId("ledger-trail")) ask("close-tick");
   });
   // after a silence whatever was told is lost: the rows know
-  kw.on("live", () => ["finance-tick"].forEach(ask));
+  kw.on("live", () => ask("finance-tick"));
 
   async function countReviews() {
     if (!byId("nav-review-count")) return;

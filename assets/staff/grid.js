@@ -24,7 +24,7 @@ var dagcomponentfuncs = (window.dashAgGridComponentFunctions = window.dashAgGrid
     document.addEventListener("submit", (event) => {
       if (!event.target.matches("form[role=search]")) return;
       event.preventDefault();
-      kw.go("/app/stations?q=" + encodeURIComponent(event.target.querySelector("input").value));
+      kw.go(event.target.getAttribute("action") + "?q=" + encodeURIComponent(event.target.querySelector("input").value));
     });
     document.addEventListener("keydown", (event) => {
       if (event.key !== "/" || event.target.closest("input, textarea, select")) return;

@@ -25,5 +25,6 @@
   }
   const mendAll = () => document.querySelectorAll(".choice").forEach(mend);
   kw.mount("station", () => setTimeout(mendAll, 300));
+  kw.mount("refund-kind", () => setTimeout(mendAll));
   document.addEventListener("change", () => setTimeout(mendAll));
 })(window.kilowatch);

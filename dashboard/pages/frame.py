@@ -18,8 +18,15 @@ from dashboard.shell import NavEntry, navigation, shell, top_bar
 NAVIGATION = (
     NavEntry("board", mark("Operations"), mark("Board"), "/app/", "board"),
     NavEntry("stations", mark("Operations"), mark("Stations"), "/app/stations", "station"),
+    NavEntry("payments", mark("Operations"), mark("Find a payment"), "/app/payments", "search"),
     NavEntry("energy", mark("Analysis"), mark("Energy and load"), "/app/energy", "energy"),
     NavEntry("ledger", mark("Finance"), mark("Ledger"), "/app/ledger", "ledger",
+             frozenset(books.READING)),
+    NavEntry("review", mark("Finance"), mark("To review"), "/app/review", "review",
+             frozenset(books.READING)),
+    NavEntry("receipts", mark("Finance"), mark("Receipts, refunds"), "/app/receipts", "receipts",
+             frozenset(books.READING)),
+    NavEntry("tariffs", mark("Finance"), mark("Prices"), "/app/tariffs", "tariffs",
              frozenset(books.READING)),
 )  # fmt: skip
 COMMANDING = ("operator",)  # and admins, who may do everything
@@ -98,13 +105,14 @@ def live_stamp() -> html.Span:
     return html.Span([html.Span(parts, className="live"), clock], className="stamp", role="status")
 
 
-def search_box() -> Child:
-    """To a station by typing: the list filters itself by what stands in the address."""
+def search_box(action: str = "/app/stations", hint: str = "") -> Child:
+    """To a station by typing: the list filters itself by what stands in the address. Other lists
+    name their own address and what can be typed."""
     field = dcc.Input(
         type="search", name="q", id="search", className="field search", autoComplete="off",
-        placeholder=t("Search: station, site, town"),
+        placeholder=hint or t("Search: station, site, town"),
     )  # fmt: skip
-    return html.Form(field, action="/app/stations", method="get", role="search")
+    return html.Form(field, action=action, method="get", role="search")
 
 
 def spacer() -> html.Span:

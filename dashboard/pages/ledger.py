@@ -64,7 +64,8 @@ def _right(parameters: dict[str, Any]) -> list[Child]:
     reference = str(parameters.get("payment") or "")[:20]
     session = number_of(parameters.get("session"))
     chosen = {"payment": reference, "session": session} if reference or session else None
-    view, acts = ledger_trail.draw(chosen)
+    trail = ledger_trail.read(chosen)
+    view, acts = ledger_trail.draw(chosen, trail), ledger_trail.acts(trail)
     panel = html.Aside([html.Div(view, id="trail-view"), html.Div(acts, id="trail-acts")],
                        id="ledger-trail", className="panel trail-panel",
                        **named(t("The trail of the money")))  # fmt: skip

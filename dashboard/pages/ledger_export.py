@@ -24,11 +24,14 @@ def menu() -> Child:
     choices = [button(t(words), id=f"export-{name}", kind="ghost")
                for name, (_, words) in FILES.items()]  # fmt: skip
     head = html.Summary([icon("download"), t("Export")], className="ctl")
-    notice = html.Span(id="file-notice", role="status")
-    return html.Div([notice, html.Details([head, html.Div(choices, className="menu")], id="export",
-                                          className="drop"),
-                     dcc.Store(id="file-pending"), dcc.Store(id="receipt-wanted")],
-                    className="export")  # fmt: skip
+    drop = html.Details([head, html.Div(choices, className="menu")], id="export", className="drop")
+    return html.Div([notice(), drop], className="export")
+
+
+def notice() -> Child:
+    """Where a page says how far its file is; `#receipt-wanted` is written by finance.js."""
+    said = html.Span(id="file-notice", role="status")
+    return html.Span([said, dcc.Store(id="file-pending"), dcc.Store(id="receipt-wanted")])
 
 
 def register(staff: Dash) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dash import Dash, Input, Output, State, html
+from dash import Dash, Input, Output, html
 from flask_login import current_user
 
 from dashboard import books, trails
@@ -16,17 +16,28 @@ from dashboard.pages.ledger_verdict import verdict
 from dashboard.trails import Trail
 
 
-def draw(chosen: dict[str, Any] | None) -> tuple[Child, Child]:
-    """What is to be seen of the chosen row, and what can be done about it; nothing without one."""
-    if not chosen:
-        return None, None
-    reference, session = str(chosen.get("payment") or ""), str(chosen.get("session") or "")
-    session_id = int(session) if session.isdecimal() and len(session) < 19 else None
-    found = trails.read_trail(reference, session_id)
+def read(chosen: dict[str, Any] | None) -> Trail | None:
+    """What was chosen in the rows or the address: a payment by its reference, or a session."""
+    reference = str((chosen or {}).get("payment") or "")
+    session = str((chosen or {}).get("session") or "")
+    if not reference and not (session.isdecimal() and len(session) < 19):
+        return None
+    return trails.read_trail(reference, None if reference else int(session))
+
+
+def draw(chosen: dict[str, Any] | None, found: Trail | None) -> Child:
+    """The trail; a note when nothing is known of what was chosen; nothing without a choice."""
+    if found is not None:
+        return shown(found)
+    name = (chosen or {}).get("payment") or (chosen or {}).get("session")
+    return unknown(str(name)) if name else None
+
+
+def acts(found: Trail | None) -> Child:
+    """What can be done about it."""
     if found is None:
-        return unknown(reference or session), None
-    acts = bool(current_user.has_role(*books.ACTING))
-    return shown(found), ledger_refund.place(found, acts)
+        return None
+    return ledger_refund.place(found, bool(current_user.has_role(*books.ACTING)))
 
 
 def unknown(name: str) -> Child:
@@ -61,25 +72,28 @@ def heading(found: Trail) -> str:
 
 
 def register(staff: Dash) -> None:
-    """Another row was chosen, or something happened to the one that is shown."""
+    """Another row was chosen, or something happened to the one that is shown.
+
+    One callback alone draws the trail: of two, the older picture might come last.
+    """
 
     @staff.callback(
         Output("trail-view", "children"),
+        Input("ledger-chosen", "data"),
+        Input("finance-tick", "data"),
+        prevent_initial_call=True,
+    )
+    @require_role(*books.READING)
+    def follow(chosen: dict[str, Any] | None, _tick: Any) -> Child:
+        found = read(chosen)
+        return draw(chosen, found)
+
+    @staff.callback(
         Output("trail-acts", "children"),
         Input("ledger-chosen", "data"),
         prevent_initial_call=True,
     )
     @require_role(*books.READING)
-    def choose(chosen: dict[str, Any] | None) -> tuple[Child, Child]:
-        return draw(chosen)
-
-    @staff.callback(
-        Output("trail-view", "children", allow_duplicate=True),
-        Input("finance-tick", "data"),
-        State("ledger-chosen", "data"),
-        prevent_initial_call=True,
-    )
-    @require_role(*books.READING)
-    def follow(_tick: Any, chosen: dict[str, Any] | None) -> Child:
-        """Forms that somebody writes in stay as they are."""
-        return draw(chosen)[0]
+    def offer(chosen: dict[str, Any] | None) -> Child:
+        """Not at every tick: forms that somebody writes in stay as they are."""
+        return acts(read(chosen))

@@ -7,6 +7,7 @@ from dash import html
 
 from dashboard.components import Child
 from dashboard.i18n import mark, t
+from dashboard.pages.station_past import FLAGS
 
 # names that evidence uses; others are shown as they are
 NAMES = {
@@ -51,6 +52,8 @@ def _more(count: int) -> str:
 def _plain(value: Any) -> str:
     if value is None:
         return "\u2013"
+    if isinstance(value, str) and value in FLAGS:
+        return t(FLAGS[value])
     if isinstance(value, bool):
         return t("yes") if value else t("no")
     return str(value)

@@ -204,8 +204,10 @@ WHERE review_item_id = :item_id AND resolved_at IS NULL AND owner IS DISTINCT FR
 RETURNING review_item_id;
 
 -- name: resolve_item$
--- An open item is decided, with a note; the first one counts.
-UPDATE review_item SET resolved_at = now(), resolved_by = :by, resolution = :note
+-- An open item is decided, with a note and what the payment's machine is to do, if it asks; the
+-- first one counts.
+UPDATE review_item SET resolved_at = now(), resolved_by = :by, resolution = :note,
+    decision = :decision
 WHERE review_item_id = :item_id AND resolved_at IS NULL
 RETURNING review_item_id;
 
@@ -373,6 +375,7 @@ LEFT JOIN session s ON s.session_id = r.session_id
 LEFT JOIN site ON site.site_id = s.site_id
 WHERE (:number::bigint IS NULL OR r.number = :number)
     AND (:series::text IS NULL OR r.series = :series)
+    AND (:credits_only IS NOT TRUE OR r.credits_receipt_id IS NOT NULL)
     AND (r.issued_at, r.receipt_id) < (:before_at::timestamptz, :before_id::bigint)
 ORDER BY r.issued_at DESC, r.receipt_id DESC LIMIT :at_most;
 
@@ -431,7 +434,8 @@ WHERE p.evse_key = ANY(:evse_keys)
 
 -- name: tariffs
 -- All tariffs and where they apply.
-SELECT t.tariff_id, t.document, t.valid_from, t.valid_until, t.added_at, x.currency,
+SELECT t.tariff_id, t.document, nullif(t.valid_from, '-infinity') AS valid_from,
+    nullif(t.valid_until, 'infinity') AS valid_until, t.added_at, x.currency,
     x.energy_per_kwh_incl_vat, x.energy_varies, x.has_more,
     (SELECT count(*) FROM tariffs_at(now()) a WHERE a.tariff_id = t.tariff_id) AS evses,
     (SELECT array_agg(place ORDER BY place) FROM (

@@ -1,0 +1,70 @@
+"""What a caller knows, as what payments are found by. Reading only; operators use it too."""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from dashboard.books import queries
+from dashboard.data import Row, deps
+
+AT_MOST = 50
+CARD = re.compile(r"(?<!\d)(\d{4})(?!\d)")
+REFERENCE = re.compile(r"^[0-9A-Z]{4}-?[0-9A-Z]{2,4}$")
+RECEIPT = re.compile(r"^(?:([0-9A-Z-]{0,20})-)?0*(\d{1,15})$")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The readings of a search text that make sense; one text may have several."""
+
+    reference: str | None = None
+    public_code: str | None = None
+    card: str | None = None
+    amount: int | None = None
+    series: str | None = None
+    number: int | None = None
+
+
+def read(text: str) -> Wanted:
+    """A reference, a public code, a receipt number, or four digits of a card with an amount.
+
+    The amount is in kronor as people say it: "4242 142,91", "4242 300".
+    """
+    words = text.strip().upper()
+    card, amount = card_and_amount(words)
+    series, number = receipt_key(words)
+    reference = words if REFERENCE.match(words) else None
+    if reference and "-" not in reference:
+        reference = f"{reference[:4]}-{reference[4:]}"
+    return Wanted(reference, words or None, card, amount, series, number)
+
+
+def card_and_amount(words: str) -> tuple[str | None, int | None]:
+    """The last four digits, and the amount in minor units if one stands beside them."""
+    parts = words.replace("KR", " ").replace("SEK", " ").split()
+    if not parts or len(parts) > 2 or not CARD.fullmatch(parts[0]):
+        return None, None
+    if len(parts) == 1:
+        return parts[0], None
+    try:
+        value = Decimal(parts[1].replace(",", ".")) * 100
+    except InvalidOperation:
+        return None, None
+    fine = value.is_finite() and value == value.to_integral_value() and abs(value) < 10**12
+    return (parts[0], int(value)) if fine else (None, None)
+
+
+def receipt_key(text: str) -> tuple[str | None, int | None]:
+    """Series and number of "2026-004182"; a number alone is looked for in every series."""
+    found = RECEIPT.match(text.strip().upper())
+    return (found[1] or None, int(found[2])) if found else (None, None)
+
+
+def find(text: str) -> list[Row]:
+    """Payments that fit, newest first; the newest of all for an empty text."""
+    with deps().connection() as connection:
+        if not text.strip():
+            rows: list[Row] = queries.newest_payments(connection, at_most=AT_MOST)
+        else:
+            rows = queries.find_payments(connection, at_most=AT_MOST, **vars(read(text)))
+    return rows
