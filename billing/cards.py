@@ -32,8 +32,19 @@ def request_due(connection: Connection, public_url: str, now: datetime) -> None:
 
 def _ask(connection: Connection, setup: Any, public_url: str, now: datetime) -> None:
     card_setup_id, driver_id, key, language, email = setup
-    about = {"card_setup": str(key), "driver": str(driver_id)}
     page = f"{public_url}/my/account"
+    parameters = setup_parameters(str(key), driver_id, language, email, page)
+    queries.ask_about_card(
+        connection, driver_id=driver_id, card_setup_id=card_setup_id, call="setup",
+        key=f"kw-{key}-setup", parameters=Jsonb(parameters), at=now,
+    )  # fmt: skip
+
+
+def setup_parameters(
+    key: str, driver_id: int, language: str, email: str, page: str
+) -> dict[str, Any]:
+    """A page to save a card on, and the customer it is saved for."""
+    about = {"card_setup": key, "driver": str(driver_id)}
     checkout = {
         "mode": "setup",
         "allowed_payment_method_types": ["card"],
@@ -43,15 +54,11 @@ def _ask(connection: Connection, setup: Any, public_url: str, now: datetime) -> 
         "success_url": f"{page}?card=saved",
         "cancel_url": page,
     }
-    parameters = {
+    return {
         "checkout": checkout,
         "customer": {"email": email, "metadata": {"driver": str(driver_id)}},
         "customer_key": f"kw-driver-{driver_id}-customer",
     }
-    queries.ask_about_card(
-        connection, driver_id=driver_id, card_setup_id=card_setup_id, call="setup",
-        key=f"kw-{key}-setup", parameters=Jsonb(parameters), at=now,
-    )  # fmt: skip
 
 
 def look(connection: Connection, about: dict[str, Any], now: datetime) -> None:

@@ -84,6 +84,12 @@ CARDS = {
         Card("4000000000000259", disputed=True),
     )
 }
+# names that stand for a new payment method of a test card, wherever one is wanted
+TOKENS = {
+    "pm_card_visa": "4242424242424242",
+    "pm_card_mastercard": "5555555555554444",
+    "pm_card_chargeDeclined": "4000000000000002",
+}
 
 
 def card_of(number: str) -> Card:

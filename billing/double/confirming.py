@@ -1,7 +1,15 @@
 """A payment intent meets a card: accepted, refused, or the bank wants to see its customer."""
 
 from billing.double import charges
-from billing.double.cards import NEEDS_AUTHENTICATION, Refusal, attach, card_behind
+from billing.double.cards import (
+    NEEDS_AUTHENTICATION,
+    TOKENS,
+    Refusal,
+    attach,
+    card_behind,
+    card_of,
+    make_method,
+)
 from billing.double.errors import ApiError, Obj, invalid, malformed, wrong_state
 from billing.double.rendering import shown
 from billing.double.world import World
@@ -10,12 +18,14 @@ EXPIRE = "hold_expires"
 
 
 def method_for(world: World, given: Obj) -> Obj | None:
-    """The saved card a request names; it must belong to the customer it names."""
+    """The saved card a request names; it must belong to the customer it names. Or a test card."""
     if "customer" in given:
         world.get("customer", given["customer"], "customer", 400)
     if "payment_method" not in given:
         return None
     name = given["payment_method"]
+    if name in TOKENS:
+        return make_method(world, card_of(TOKENS[name]), {}, None)
     method = world.get("payment_method", name, "payment_method", 400)
     if method["customer"] is None:
         raise invalid(
@@ -42,8 +52,18 @@ def confirm(world: World, given: Obj, intent_id: str) -> Obj:
         )
     named = {"customer": intent["customer"]} if intent["customer"] else {}
     chosen = given.get("payment_method", intent["payment_method"])
-    method = method_for(world, named | ({"payment_method": chosen} if chosen else {}))
+    method = _own_method(world, intent) if chosen == intent["payment_method"] else None
+    if method is None:
+        method = method_for(world, named | ({"payment_method": chosen} if chosen else {}))
     return confirm_with(world, intent, method, given)
+
+
+def _own_method(world: World, intent: Obj) -> Obj | None:
+    """The one it was made with, unless that was detached meanwhile."""
+    if intent["payment_method"] is None:
+        return None
+    method = world.get("payment_method", intent["payment_method"])
+    return method if method["customer"] == intent["customer"] else None
 
 
 def confirm_with(world: World, intent: Obj, method: Obj | None, given: Obj) -> Obj:

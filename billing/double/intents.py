@@ -69,10 +69,9 @@ def create(world: World, given: Obj) -> Obj:
              "statement_descriptor_suffix", "payment_method", "allowed_payment_method_types",
              "automatic_payment_methods", "metadata")  # fmt: skip
     more = {name: given[name] for name in names if name in given}
-    intent = new_intent(world, given["amount"], given["currency"], **more)
     if method:
-        intent["status"] = "requires_confirmation"
-        world.put(intent)
+        more |= {"payment_method": method["id"], "status": "requires_confirmation"}
+    intent = new_intent(world, given["amount"], given["currency"], **more)
     return confirm_with(world, intent, method, given) if confirming else intent
 
 
