@@ -634,3 +634,16 @@ def test_all_files_of_a_page_stay_within_the_budget(
     assert raw < 30_000
     sent = sum(len(gzip.compress(client.get(name).data)) for name in names)
     assert sent + len(gzip.compress(page.encode())) < 12_000
+
+
+def test_a_form_is_about_the_charge_it_names_also_when_there_is_a_newer_one(
+    client: FlaskClient, till: list[str], connection: Connection, evse_key: int
+) -> None:
+    first = pay(client)
+    finish(connection, first, charge(connection, first, evse_key), evse_key)
+    second = order(client).location.rpartition("/")[2]
+    assert second != first
+    form = {"email": "dave@example.org", "reference": first}
+    assert client.post("/e/KX-4172/email", data=form).status_code == 303
+    assert row_of(connection, "SELECT count(*) FROM mail") == (1,)
+    assert "Klar" in seen(client, f"?paid={first}")

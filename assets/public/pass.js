@@ -83,8 +83,10 @@ if (card && window.EventSource) {
     known = states[place];
   };
   stream.addEventListener("snapshot", (event) => {
-    if (known !== undefined) refresh(); // we were away: the payment may have moved on
+    const wasAway = known !== undefined;
     evses(event);
+    // something may have changed while nobody told us: since the page was made, or while away
+    if (wasAway || mine() || !card.classList.contains(known)) refresh();
   });
   stream.addEventListener("evses", evses);
   stream.addEventListener("payments", ({ data }) => JSON.parse(data).payments.includes(mine()) && refresh());

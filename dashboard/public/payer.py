@@ -53,8 +53,9 @@ def new_reference() -> str:
 
 
 def named_reference() -> str:
-    """The payment the address names: the card payment's page sends people back with it."""
-    found = request.values.get("paid") or request.values.get("back") or ""
+    """The payment that an address or a form names; the card payment sends people back with it."""
+    given = (request.values.get(name) for name in ("paid", "back", "reference"))
+    found = next(filter(None, given), "")
     return found if REFERENCE.fullmatch(found) else ""
 
 
