@@ -104,3 +104,9 @@ def unblock(connection: Connection, p: Payment, _w: World, now: datetime) -> Cha
     if freed:
         queries.unblock_tokens(connection, driver_id=p.driver_id)
     return {}
+
+
+def record(connection: Connection, p: Payment, _w: World, _now: datetime) -> Changes:
+    """Nothing is asked for: billing/ended.py writes the session's CDR."""
+    queries.queue_session(connection, session_id=p.session_id)
+    return {}

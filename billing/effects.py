@@ -182,6 +182,7 @@ EFFECTS: dict[str, Callable[[Connection, Payment, World, datetime], Changes]] = 
     "remind": asking.remind,
     "block": asking.block,
     "unblock": asking.unblock,
+    "record": asking.record,
 }
 REFUND_EFFECTS: dict[str, Callable[[Connection, Payment, World, int, datetime], Changes]] = {
     "refunded": money.refunded,

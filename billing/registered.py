@@ -39,7 +39,9 @@ def completed(p: Payment, w: World, now: datetime) -> Step | None:
 
 
 def _free(why: str) -> Step:
-    return Step("released", why, {"failure": why})
+    """Nobody pays; a session that was not priced gets its record as a free one."""
+    effects = () if why == "nothing_used" else ("record",)
+    return Step("released", why, {"failure": why}, effects=effects)
 
 
 def _ask(why: str, changes: dict[str, object], now: datetime) -> Step:

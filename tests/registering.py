@@ -98,6 +98,11 @@ class Members(Street):
                  " register_at = %s, last_reading_at = %s, version = version + 1"
                  " WHERE session_id = %s", wh, wh, self.now, self.now, session_id)  # fmt: skip
 
+    def charge_unbilled(self, driver_id: int) -> None:
+        """A session that makes no payment."""
+        self.session(f"TAG{driver_id:05}")
+        self.settle()
+
     def charge(self, driver_id: int, wh: int = 20_000) -> int:
         """A whole session of a driver's; the number of its payment."""
         session_id = self.session(f"TAG{driver_id:05}", wh)

@@ -345,7 +345,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 def test_every_other_kind_is_written_in_both_languages(
     connection: Connection, inbox: tuple[Inbox, Settings], kind: str, language: str
 ) -> None:
-    assert {"receipt", "credit_note", *PARAMETERS} == set(LETTERS)
+    assert {"receipt", "credit_note", "invoice", *PARAMETERS} == set(LETTERS)
     queue_mail(connection, DAVE, kind, language, PARAMETERS[kind], None)
     assert send_due(connection, inbox[1], now_of(connection)) == 1
     (message,) = inbox[0].messages

@@ -158,3 +158,7 @@ INSERT INTO review_item (kind, subject, session_id, evidence, opened_at)
 SELECT 'unbilled_session', 'session ' || session_id, session_id,
     jsonb_build_object('problem', :problem::text), :at FROM later
 ON CONFLICT (kind, subject) WHERE resolved_at IS NULL DO NOTHING;
+
+-- name: queue_session(session_id)!
+-- A session whose payment has come to nothing still needs its CDR.
+INSERT INTO ended_session (session_id) VALUES (:session_id) ON CONFLICT DO NOTHING;
