@@ -107,6 +107,18 @@ def test_a_guests_session_is_not_charged_twice(street: Members) -> None:
     assert street.row("SELECT count(*) FROM cdr") == (1,)
 
 
+def test_a_guests_token_in_other_letters_is_still_the_guests(street: Members) -> None:
+    payment_id = street.ready_to_charge()
+    street.begin(payment_id)
+    street.run("UPDATE session SET id_token = lower(id_token)")
+    street.measure(payment_id, 20_000)
+    street.end(payment_id)
+    take_ended(street.connection, street.now)
+    assert street.rows("SELECT * FROM cdr") == []
+    street.settle()
+    assert street.payment(payment_id)["captured"] == 9980
+
+
 def test_a_guests_session_that_is_given_away_has_its_record_too(street: Members) -> None:
     payment_id = street.ready_to_charge()
     street.wait(200)

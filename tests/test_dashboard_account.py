@@ -1,16 +1,25 @@
 """Drivers' accounts: signing in by mail, tags, debts, what is shown, deletion."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from threading import Thread
 from typing import Any
 
 import pytest
+from conftest import Eventually
 from flask import Flask
 from flask.testing import FlaskClient
+from paying import TARIFF
 from psycopg.sql import SQL, Identifier
 from web import add_evse, add_site, web_app
 
-from sql.database import Connection
+from billing.assignment import add_tariff, find_place
+from billing.double import Double
+from billing.jobs import make_worker
+from billing.webhooks import create_blueprint
+from sql.database import Connection, connect
+from sql.settings import Settings
 
 DAVE, ERIN = "dave@example.org", "erin@example.org"
 
@@ -389,3 +398,86 @@ def test_what_is_due_is_shown_to_whoever_has_the_link(
     assert "declined" in page
     assert client.get("/my/pay/other").status_code == 404
     assert client.post("/my/pay/sesam").location == "/my/pay/sesam?said=no_page"
+
+
+# -- the whole way ----------------------------------------------------------------------
+
+
+@contextmanager
+def working(database: str, double: Double) -> Iterator[Settings]:
+    """The billing worker, listening as it does in the jobs process."""
+    settings = Settings(
+        database_url=database, public_url="http://charge.example", stripe_api_key=double.key,
+        stripe_api_base=double.base, stripe_webhook_secret=double.webhook_secret,
+    )  # fmt: skip
+    worker = make_worker(settings, database)
+    thread = Thread(target=worker.run)
+    thread.start()
+    try:
+        yield settings
+    finally:
+        worker.close()
+        thread.join(30)
+
+
+def test_from_the_link_to_a_charged_card(
+    database: str, connection: Connection, eventually: Eventually
+) -> None:
+    add_site(connection, "Kvarnholmen")
+    evse_key = add_evse(connection, 1, "S1", "KX-4172")
+    add_tariff(connection, TARIFF, find_place(connection), datetime(2020, 1, 1, tzinfo=UTC))
+    add_tag(connection, "04A1B2C3")
+    with Double() as double, working(database, double) as settings:
+        pages = {"stripe_api_key": double.key, "stripe_api_base": double.base}
+        with web_app(database, public_url="", **pages) as app:
+            app.register_blueprint(
+                create_blueprint(lambda: connect(database), settings.stripe_webhook_secret)
+            )
+            double.webhooks.sink = lambda payload, signature: (
+                app.test_client()
+                .post("/stripe/webhook", data=payload, headers={"Stripe-Signature": signature})
+                .status_code
+            )
+            client = app.test_client()
+            driver_id = sign_in(client, connection)
+            claim(client, "04A1B2C3")
+            page = client.post("/my/card")
+            assert page.location.startswith(double.base)
+            double.pay(page.location.rsplit("/", 1)[1])
+            eventually("SELECT 1 FROM driver WHERE card_last4 = '4242'", channel="card_setup")
+            assert "4242" in text_of(client)
+            connection.execute(
+                "INSERT INTO session (operator_id, site_id, station_id, evse_id, evse_key,"
+                " transaction_id, id_token, driver_id, started_at, ended_at, energy_wh,"
+                " meter_start_wh, meter_stop_wh) VALUES (1, 1, 'S1', 1, %s, 't1', '04A1B2C3', %s,"
+                " now(), now() + interval '1 second', 20000, 0, 20000)", [evse_key, driver_id],
+            )  # fmt: skip
+            eventually("SELECT 1 FROM payment WHERE state = 'settled'", channel="payment")
+            page_text = text_of(client)
+            assert "SEK\u00a099.80" in page_text
+            assert "/receipt/" in page_text
+            pay_declined(client, connection, double, eventually, evse_key, driver_id)
+
+
+def pay_declined(
+    client: FlaskClient, connection: Connection, double: Double, eventually: Eventually,
+    evse_key: int, driver_id: int,
+) -> None:  # fmt: skip
+    """The next session finds no card; its debt is paid on the page behind the mail's link."""
+    client.post("/my/card/remove")
+    connection.execute(
+        "INSERT INTO session (operator_id, site_id, station_id, evse_id, evse_key,"
+        " transaction_id, id_token, driver_id, started_at, ended_at, energy_wh) VALUES"
+        " (1, 1, 'S1', 1, %s, 't2', '04A1B2C3', %s, now(), now() + interval '1 second', 10000)",
+        [evse_key, driver_id],
+    )
+    (path,) = eventually(
+        "SELECT parameters ->> 'path' FROM mail WHERE kind = 'payment_no_card'", channel="mail"
+    )
+    assert "49.90" in text_of(client, path)
+    page = client.post(path)
+    assert page.location.startswith(double.base)
+    double.pay(page.location.rsplit("/", 1)[1])
+    eventually("SELECT 1 FROM payment WHERE state = 'settled' HAVING count(*) = 2",
+               channel="payment")  # fmt: skip
+    assert "Paid. Thank you." in text_of(client, path)

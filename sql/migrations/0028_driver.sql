@@ -134,6 +134,8 @@ ALTER TABLE payment
     ADD FOREIGN KEY (driver_id) REFERENCES driver;
 CREATE INDEX payment_driver ON payment (driver_id, created_at DESC) WHERE driver_id IS NOT NULL;
 CREATE INDEX payment_company ON payment (company_id, created_at DESC) WHERE company_id IS NOT NULL;
+-- A station may write a guest's token in other letters than we did.
+CREATE INDEX payment_token_folded ON payment (lower(id_token)) WHERE id_token IS NOT NULL;
 CREATE INDEX session_driver ON session (driver_id, started_at DESC) WHERE driver_id IS NOT NULL;
 
 -- Sessions that have ended and whose CDR is still to be written. What ended before billing began

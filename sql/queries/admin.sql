@@ -56,11 +56,11 @@ GROUP BY s.station_id, t.name ORDER BY t.name NULLS FIRST, s.station_id;
 INSERT INTO id_token (id_token, status, parent_id_token, is_concurrent)
 VALUES (:id_token, :status, :parent, :is_concurrent)
 ON CONFLICT (lower(id_token)) DO UPDATE SET status = excluded.status,
-    parent_id_token = excluded.parent_id_token, is_concurrent = excluded.is_concurrent;
+    blocked_by = NULL, parent_id_token = excluded.parent_id_token, is_concurrent = excluded.is_concurrent;
 
 -- name: block_token(id_token)!
--- Block an id token in any spelling of its letters.
-UPDATE id_token SET status = 'Blocked' WHERE lower(id_token) = lower(:id_token);
+-- Block an id token in any spelling of its letters: no driver opens it, no paid debt.
+UPDATE id_token SET status = 'Blocked', blocked_by = NULL WHERE lower(id_token) = lower(:id_token);
 
 -- name: list_tokens()
 -- All id tokens.

@@ -121,7 +121,7 @@ JOIN session s USING (session_id)
 LEFT JOIN site i ON i.site_id = s.site_id
 LEFT JOIN LATERAL (
     SELECT payment_id, state FROM payment
-    WHERE session_id = s.session_id OR id_token = s.id_token
+    WHERE session_id = s.session_id OR lower(id_token) = lower(s.id_token)
     ORDER BY session_id = s.session_id DESC NULLS LAST LIMIT 1
 ) p ON true
 LEFT JOIN id_token t ON lower(t.id_token) = lower(s.id_token) AND t.linked_at <= s.started_at
