@@ -210,6 +210,8 @@ def demo(days: int, panel_port: int, stripe_port: int) -> None:
     with family(given, stripe) as children:
         with migrated(given) as connection:
             stations, own_password = _demo_data(given, connection, key, days)
+            if stripe:
+                _demo_books(given, connection, stripe[f"{PREFIX}STRIPE_API_KEY"])
             passwords = _demo_users(connection, key)
         logs = given.data_dir / "demo.log"
         fleet = ["simulate", "--stations", str(stations), "--panel-port", str(panel_port)]
@@ -251,6 +253,15 @@ def _demo_data(given: Settings, connection: "Connection", key: str, days: int) -
             sessions, seconds = fill_history(connection, dsn_of(given), sites, days, bar.update)
         click.echo(f"{sessions:,} sessions in {seconds:.0f} s")
     return sum(len(site.stations) for site in sites), own_password
+
+
+def _demo_books(given: Settings, connection: "Connection", stripe_key: str) -> None:
+    from billing.demo import double_file
+    from billing.demo_past import add_past
+
+    billed = add_past(connection, double_file(given), stripe_key, datetime.now(UTC))
+    if billed:
+        click.echo(f"{billed:,} of them paid by card and booked")
 
 
 def _demo_users(connection: "Connection", key: str) -> dict[str, str]:

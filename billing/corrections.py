@@ -52,10 +52,12 @@ def _book(connection: Connection, session_id: int, corrected: Corrected, now: da
     if corrected.credited:
         lines: tuple[VatLine, ...] = corrected.credited.vat_lines
         key = f"credit:{corrected.credited.receipt_id}"
-        ledger.book(connection, postings.credited(key, about, lines, currency, accounts), now)
+        note = replace(about, receipt_id=corrected.credited.receipt_id)
+        ledger.book(connection, postings.credited(key, note, lines, currency, accounts), now)
     if corrected.receipt_id:
         key = f"earned:{corrected.cdr_id}"
-        posting = postings.earned(key, about, corrected.vat_lines, currency, accounts)
+        receipt = replace(about, receipt_id=corrected.receipt_id)
+        posting = postings.earned(key, receipt, corrected.vat_lines, currency, accounts)
         ledger.book(connection, posting, now)
 
 

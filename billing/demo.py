@@ -4,14 +4,19 @@ import hashlib
 import hmac
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from billing.assignment import add_tariff, find_place
 from billing.reading import Document
 from sql.database import Connection
+from sql.queries import load_queries
 from sql.settings import PREFIX, Settings
 
+queries = load_queries("demo")
+
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+MERCHANT = "Exempel Laddning"
 FAST_W, FASTEST_W = 50_000, 150_000
 STAY_SECONDS = 3 * 3600  # an occupancy fee begins then
 
@@ -21,6 +26,10 @@ def add_prices(connection: Connection) -> None:
     found = connection.execute("SELECT EXISTS (SELECT FROM tariff_assignment)").fetchone()
     if found and found[0]:
         return
+    queries.put_seller(
+        connection, address="Exempelgatan 1\n111 11 Stockholm", email="hej@exempel.example",
+        phone="+46 10 555 01 00", electricity_price=Decimal("1.92"),
+    )  # fmt: skip
     add_tariff(connection, _tariff("NORMAL", "2.792"), find_place(connection), LONG_AGO)
     fast = _tariff("SNABB", "3.992", stay="96")
     fastest = _tariff("SNABBAST", "4.632", stay="96")
@@ -72,4 +81,8 @@ def double_command(settings: Settings, port: int) -> list[str]:
     """How the double is started: it keeps what it knows beside the database."""
     webhook = f"http://{settings.web_host}:{settings.web_port}/stripe/webhook"
     return ["stripe-double", "--port", str(port), "--webhook-url", webhook,
-            "--database", str(settings.data_dir / "stripe-double.sqlite")]  # fmt: skip
+            "--merchant", MERCHANT, "--database", str(double_file(settings))]  # fmt: skip
+
+
+def double_file(settings: Settings) -> Path:
+    return settings.data_dir / "stripe-double.sqlite"

@@ -5,6 +5,7 @@ raises RefusedError; anything that may be otherwise later (no answer, 429, 5xx, 
 raises LaterError.
 """
 
+import logging
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from msgspec import Struct
 from billing import BillingError
 from sql.settings import Settings
 
+logging.getLogger("stripe").setLevel(logging.WARNING)  # it tells every request otherwise
 STRIPE_VERSION = "2026-10-28.endive"  # what stripe 16.1 was made for; answers keep this shape
 TIMEOUT_SECONDS = (5, 20)  # to connect, to answer; the SDK's own default is 80
 RETRIES = 2  # the SDK's own default is none
