@@ -21,7 +21,7 @@ from sql.queries import load_queries
 
 queries = load_queries("demo")
 
-BATCH = 300
+BATCH = 100
 LONGEST = timedelta(days=31)
 LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 HOLDS = (20000, 30000, 30000, 30000, 50000)
@@ -48,13 +48,17 @@ class Charged(NamedTuple):
 
 
 class Bill(NamedTuple):
-    """What it cost; `at` is when it was booked."""
+    """What it cost."""
 
     one: Charged
     payment_id: int
     hold: int
     closed: Closed
-    at: datetime
+
+    @property
+    def at(self) -> datetime:
+        """When it was booked."""
+        return self.one.ended_at + timedelta(minutes=1)
 
     @property
     def captured(self) -> int:
@@ -96,7 +100,7 @@ def _close(connection: Connection, batch: Sequence[Charged], rng: random.Random)
     wanted = [ToClose(one.session_id, one.tariff_hash, "guest", payment_id)
               for one, payment_id in zip(batch, payments, strict=True)]  # fmt: skip
     closed = close_many(connection, wanted, at)
-    return [Bill(*each, at) for each in zip(batch, payments, holds, closed, strict=True)]
+    return [Bill(*each) for each in zip(batch, payments, holds, closed, strict=True)]
 
 
 def _about(one: Charged) -> dict[str, object]:

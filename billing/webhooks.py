@@ -74,7 +74,7 @@ def read(payload: bytes, signature: str | None, secret: str) -> Event:
 def keep(connection: Connection, event: Event, now: datetime) -> int:
     """Store it once; returns how many times it has come."""
     about = event.data.get("object") or {}
-    payload = msgspec.json.encode(event).decode().replace("\\u0000", "")
+    payload = msgspec.json.encode(_storable(msgspec.to_builtins(event))).decode()
     return int(
         queries.add_stripe_event(
             connection, event_id=event.id, type=event.type, object_id=about.get("id"),
@@ -82,6 +82,15 @@ def keep(connection: Connection, event: Event, now: datetime) -> int:
             payload=payload,
         )
     )  # fmt: skip
+
+
+def _storable(value: Any) -> Any:
+    """Without NUL, which jsonb can't hold."""
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, dict):
+        return {_storable(key): _storable(one) for key, one in value.items()}
+    return [_storable(one) for one in value] if isinstance(value, list) else value
 
 
 def process(connection: Connection, now: datetime) -> int:
