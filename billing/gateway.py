@@ -232,8 +232,10 @@ class Gateway:
     # -- for the books -----------------------------------------------------------------------------
 
     def balance_transactions(self, since: datetime) -> Iterator[Any]:
-        """Every movement of the balance since then, oldest first is not promised."""
-        return self._pages(self._api.balance_transactions, _since(since))
+        """Every movement of the balance since then, oldest first is not promised. With what it is
+        about, as a dispute says only there which charge it disputes."""
+        wanted = {**_since(since), "expand": ["data.source"]}
+        return self._pages(self._api.balance_transactions, wanted)
 
     def payouts(self, since: datetime) -> Iterator[Any]:
         return self._pages(self._api.payouts, _since(since))

@@ -19,9 +19,11 @@ from sql.database import Connection
 from sql.queries import load_queries
 
 queries = load_queries("reconcile")
+looks = load_queries("payments")
 OVERLAP_DAYS = 7  # what may change after we have seen it; five times that for payouts
 TRIES = 3
 PRICED_AGAIN = timedelta(days=2)
+STRAYS = timedelta(days=60)
 Dated = tuple[Posting, datetime]
 
 
@@ -75,6 +77,7 @@ def reconcile(
     """
     read(connection, source, now)
     book_movements(connection, now)
+    look_at_strays(connection, now)
     return run_checks(connection, now, price=price, priced_since=now - PRICED_AGAIN)
 
 
@@ -122,6 +125,20 @@ def book_movements(connection: Connection, now: datetime) -> int:
     return len(book_dated(connection, dated))
 
 
+def look_at_strays(connection: Connection, now: datetime) -> int:
+    """Ask Stripe about payments whose money moved without us: the webhook may have been lost.
+
+    A dispute that nobody told us of is booked by its payment within the hour; how many those are.
+    """
+    found = queries.payments_to_look_at(connection, since=now - STRAYS)
+    with connection.transaction():
+        for payment_id, key in found:
+            looks.look_at_stripe(connection, payment_id=payment_id, key=f"kw-{key}-look", at=now)
+        if found:
+            looks.notify_outbox(connection)
+    return len(found)
+
+
 def posted(movement: Movement, accounts: Accounts) -> Iterator[Posting]:
     """What a balance transaction makes us book; charges and refunds are booked by their payment."""
     about = About(
@@ -149,6 +166,7 @@ def _transaction(told: Any) -> dict[str, Any]:
         "id": told.id,
         "type": told.type,
         "source": _id(told.source),
+        "charge": _id(getattr(told.source, "charge", None)),
         "amount": told.amount,
         "fee": told.fee,
         "net": told.net,

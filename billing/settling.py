@@ -7,7 +7,7 @@ from billing.step import Call, Review, Step, may_ask_again, release
 
 # Stripe refuses to charge less (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts)
 SMALLEST_CHARGE = {"SEK": 300, "NOK": 300, "DKK": 250, "EUR": 50, "USD": 50, "GBP": 30}
-OPEN_DISPUTE_ENDS = ("won", "lost", "warning_closed")
+WITHOUT_LOSS = ("won", "warning_closed")  # over before we looked, and the money is back
 
 
 # -- money -----------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ def released(p: Payment, w: World, now: datetime) -> Step | None:
 
 def settled(p: Payment, w: World, _now: datetime) -> Step | None:
     """Refunds people ask for, and disputes the bank opens."""
-    if w.dispute and w.dispute.status not in OPEN_DISPUTE_ENDS:
+    if w.dispute and w.dispute.status not in WITHOUT_LOSS:
         amount = w.dispute.amount
         review = Review("dispute", evidence={"dispute": w.dispute.dispute_id}, amount=amount)
         return Step("disputed", "dispute opened", effects=("dispute",), reviews=(review,))

@@ -85,6 +85,18 @@ def test_a_dispute_costs_its_fee_and_comes_back_when_it_is_won(street: Street) -
     assert street.balance("1585") == 0
 
 
+def test_a_dispute_whose_webhooks_were_lost_is_found_and_booked(street: Street) -> None:
+    payment_id = street.charged(20_000)
+    street.double.open_dispute(street.payment(payment_id)["intent_id"])
+    street.settle()
+    assert street.state(payment_id) == "settled"  # nobody has told us
+    run(street)
+    street.settle()
+    assert street.state(payment_id) == "disputed"
+    street.double.clock.advance(2 * 3600)
+    assert found(run(street)) == []
+
+
 def test_a_dispute_that_is_lost_is_written_off_with_its_vat(street: Street) -> None:
     payment_id = street.charged(20_000)
     opened = street.double.open_dispute(street.payment(payment_id)["intent_id"])

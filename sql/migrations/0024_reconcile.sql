@@ -17,6 +17,7 @@ CREATE TABLE balance_transaction (
     balance_transaction_id text PRIMARY KEY,
     type         text NOT NULL,         -- charge, refund, adjustment, payout, stripe_fee ...
     source_id    text,                  -- ch_, re_, dp_, po_
+    charge_id    text,                  -- which charge a refund or dispute is about
     payment_id   bigint,
     amount       bigint NOT NULL,       -- minor units, gross
     fee          bigint NOT NULL,

@@ -25,16 +25,17 @@ FROM balance_transaction b;
 
 -- name: store_transactions(rows, at)!
 -- Balance transactions as Stripe tells them; known ones keep what we found out about them.
-INSERT INTO balance_transaction AS b (balance_transaction_id, type, source_id, amount, fee, net,
-    currency, created_at, available_at, payout_id, seen_at)
-SELECT r.id, r.type, r.source, r.amount, r.fee, r.net, upper(r.currency), r.created_at,
+INSERT INTO balance_transaction AS b (balance_transaction_id, type, source_id, charge_id, amount, fee,
+    net, currency, created_at, available_at, payout_id, seen_at)
+SELECT r.id, r.type, r.source, r.charge, r.amount, r.fee, r.net, upper(r.currency), r.created_at,
     r.available_at, r.payout_id, :at
-FROM jsonb_to_recordset(:rows::jsonb) AS r (id text, type text, source text, amount bigint,
-    fee bigint, net bigint, currency text, created_at timestamptz, available_at timestamptz,
+FROM jsonb_to_recordset(:rows::jsonb) AS r (id text, type text, source text, charge text,
+    amount bigint, fee bigint, net bigint, currency text, created_at timestamptz, available_at timestamptz,
     payout_id text)
 ORDER BY r.id
 ON CONFLICT (balance_transaction_id) DO UPDATE SET
-    available_at = excluded.available_at, payout_id = coalesce(excluded.payout_id, b.payout_id);
+    available_at = excluded.available_at, payout_id = coalesce(excluded.payout_id, b.payout_id),
+    charge_id = coalesce(b.charge_id, excluded.charge_id);
 
 -- name: store_payouts(rows, at)!
 -- Payouts as Stripe tells them; they belong to the first operator, whose Stripe account it is.
@@ -75,7 +76,7 @@ FROM (
     SELECT b.balance_transaction_id, coalesce(p.payment_id, q.payment_id, d.payment_id,
         j.payment_id) AS payment_id
     FROM balance_transaction b
-    LEFT JOIN payment p ON p.charge_id = b.source_id
+    LEFT JOIN payment p ON p.charge_id = coalesce(b.charge_id, b.source_id)
     LEFT JOIN refund_request q ON q.refund_id = b.source_id
     LEFT JOIN dispute d ON d.dispute_id = b.source_id
     LEFT JOIN LATERAL (SELECT payment_id FROM journal WHERE external_id = b.source_id
@@ -102,6 +103,22 @@ WHERE ((b.fee <> 0 OR b.type LIKE '%%\_fee' OR b.type LIKE 'payout%%')
         AND NOT EXISTS (SELECT FROM journal j WHERE j.external_id = b.source_id
             AND j.kind = 'refund_failed'))
 ORDER BY b.created_at, b.balance_transaction_id;
+
+-- name: payments_to_look_at(since)
+-- Payments of which Stripe has moved other money than we have booked: a webhook may have been lost.
+SELECT DISTINCT p.payment_id, p.key::text
+FROM (
+    SELECT source_id, currency, max(payment_id) AS payment_id, sum(net) AS amount
+    FROM balance_transaction
+    WHERE source_id IN (SELECT b.source_id FROM balance_transaction b
+        WHERE b.created_at >= :since AND b.payment_id IS NOT NULL)
+    GROUP BY source_id, currency
+) s JOIN payment p USING (payment_id)
+WHERE s.amount <> coalesce((
+    SELECT sum(e.amount) FROM journal j JOIN entry e USING (journal_id)
+    WHERE j.external_id = s.source_id AND e.currency = s.currency AND e.account = (
+        SELECT account FROM posting_account WHERE role = 'card_receivable')), 0)
+ORDER BY 1;
 
 -- name: note_check(name, month, ok, checked, difference, detail, at)!
 -- What a check found.
