@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from tests.bench import closing, crowd, ingest, limit, pricing, report, rig, steady
+from tests.bench import closing, crowd, ingest, limit, payments, pricing, report, rig, steady
 from tests.bench.report import Table
 from tests.bench.rig import Database
 
@@ -20,6 +20,7 @@ ON_THE_RIG: dict[str, Callable[[Database], list[Table]]] = {
 }
 COUNTED: dict[str, Callable[..., list[Table]]] = {
     "closing": closing.tables,
+    "payments": payments.tables,
 }
 ALONE = {"pricing": pricing.tables}  # without a database
 OF_THEIR_OWN = ("live", "board")  # they bring a web server and a browser

@@ -33,8 +33,7 @@ class Database(NamedTuple):
 
     def cpu_seconds(self) -> float:
         """Of the server and all its backends, those that have ended included."""
-        processes = [self.postmaster, *self.postmaster.children(recursive=True)]
-        return sum(_seconds(process, with_ended=True) for process in processes)
+        return family_seconds(self.postmaster)
 
 
 class Server(NamedTuple):
@@ -45,13 +44,19 @@ class Server(NamedTuple):
     prefix: str  # of a station's path
 
     def cpu_seconds(self) -> float:
-        return _seconds(self.process, with_ended=False)
+        return seconds_of(self.process, with_ended=False)
 
     def memory_bytes(self) -> int:
         return int(self.process.memory_info().rss)
 
 
-def _seconds(process: psutil.Process, *, with_ended: bool) -> float:
+def family_seconds(process: psutil.Process) -> float:
+    """CPU of a process and its children, those that have ended included."""
+    processes = [process, *process.children(recursive=True)]
+    return sum(seconds_of(each, with_ended=True) for each in processes)
+
+
+def seconds_of(process: psutil.Process, *, with_ended: bool) -> float:
     with suppress(psutil.NoSuchProcess):
         times = process.cpu_times()
         ended = times.children_user + times.children_system if with_ended else 0.0
@@ -93,7 +98,7 @@ def product(base: Database) -> Iterator[Server]:
         "KILOWATCH_UNKNOWN_STATIONS": "accept",
         "KILOWATCH_SECRET_KEY": SECRET,
     }
-    with _program(["app.py", "ingest"], environment, "stations connect to") as process:
+    with program(["app.py", "ingest"], environment, "stations connect to") as process:
         yield Server(process, port, "/ocpp/")
 
 
@@ -103,12 +108,12 @@ def baseline(base: Database) -> Iterator[Server]:
     port = free_port()
     environment = {"PLAIN_DSN": base.dsn.replace("/kilowatch?", "/baseline?")}
     command = ["-m", "tests.bench.plain_csms", str(port)]
-    with _program(command, environment, "READY") as process:
+    with program(command, environment, "READY") as process:
         yield Server(process, port, "/")
 
 
 @contextmanager
-def _program(
+def program(
     command: list[str], environment: Mapping[str, str], ready: str
 ) -> Iterator[psutil.Process]:
     """A Python program of ours, from its line that says `ready` until it is asked to end."""
