@@ -1,9 +1,9 @@
-"""/app/file/<id>: a finished file, to the one who asked for it; and the review queue's length."""
+"""/app/file/<id>: a finished file, to the one who asked for it; small things that pages ask."""
 
-from flask import Blueprint, Response, abort
+from flask import Blueprint, Response, abort, jsonify, request
 from flask_login import current_user
 
-from dashboard import books, finance_requests
+from dashboard import books, finance_requests, payment_search
 from dashboard.auth import require_role
 
 
@@ -21,6 +21,13 @@ def create_blueprint() -> Blueprint:
         response.headers["Content-Disposition"] = disposition(row["file_name"])
         response.headers["Cache-Control"] = "private, no-store"
         return response
+
+    @routes.get("/app/payments/costs")
+    @require_role()
+    def costs() -> Response:
+        wanted = [int(word) for word in request.args.get("ids", "").split(",")[:50]
+                  if word.isdecimal() and len(word) < 19]  # fmt: skip
+        return jsonify(payment_search.costs(wanted))
 
     @routes.get("/app/review/count")
     @require_role()

@@ -50,6 +50,7 @@ INCIDENT = (
     "incident_id", "kind", "severity", "site_id", "site", "owner", "opened_at", "acknowledged_at",
     "acknowledged_by", "cause", "next_step", "stations", "evses", "drivers", "station_id", "alerts",
 )  # fmt: skip
+TODAY = ("energy_wh", "sessions", "currency", "net", "holds")
 COMMAND = (
     "command_id", "station_id", "action", "status", "response", "requested_by", "requested_at",
     "claimed_at", "finished_at", "payload",
@@ -134,7 +135,7 @@ class Hub:
         self.network_version = ""
         self._rows: dict[int, Row] = {}
         self._incidents: list[dict[str, Any]] = []
-        self._today: dict[str, int] = {}
+        self._today: dict[str, Any] = {}
         self._heard_at = self._swept_at = self._today_at = 0.0
         self._published_at = 0.0
         self._thread: threading.Thread | None = None
@@ -300,10 +301,9 @@ class Hub:
             self._published_at = time.monotonic()
 
     def _read_today(self, connection: Connection) -> None:
-        energy_wh, sessions = queries.today(connection, time_zone=self._zone.key)
+        found = dict(zip(TODAY, queries.today(connection, time_zone=self._zone.key), strict=True))
         self._today_at = time.monotonic()
         with self._lock:
-            found = {"energy_wh": energy_wh, "sessions": sessions}
             if found != self._today:
                 self._today = found
                 self._publish("today", {"today": found})

@@ -1,4 +1,4 @@
-"""What a caller knows, as what payments are found by. Reading only; operators use it too."""
+"""Payments as operators need them: found by what a caller knows, and what runs at an evse."""
 
 import re
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 
 from dashboard.books import queries
 from dashboard.data import Row, deps
+from dashboard.i18n import formatter, t
 
 AT_MOST = 50
 CARD = re.compile(r"(?<!\d)(\d{4})(?!\d)")
@@ -68,3 +69,33 @@ def find(text: str) -> list[Row]:
         else:
             rows = queries.find_payments(connection, at_most=AT_MOST, **vars(read(text)))
     return rows
+
+
+def running(evse_keys: list[int]) -> dict[int, Row]:
+    """The payment that runs at each evse: payment_id, reference, cost, currency, hold."""
+    with deps().connection() as connection:
+        rows = queries.running_payments(connection, evse_keys=evse_keys)
+    return {row["evse_key"]: row for row in rows}
+
+
+def costs(payment_ids: list[int]) -> dict[int, str]:
+    """What payments cost so far, as `cost_words` says it."""
+    with deps().connection() as connection:
+        rows = queries.costs(connection, payment_ids=payment_ids)
+    return {row["payment_id"]: cost_words(row) for row in rows}
+
+
+def cost_words(row: Row) -> str:
+    """61.88 of at most 300.00: what runs up against the hold."""
+    form, money = formatter(), row["currency"]
+    so_far, most = form.money(row["cost"] or 0, money), form.money(row["hold"], money)
+    return t("{cost} of at most {hold}", cost=so_far, hold=most)
+
+
+def money_at_stake(evse_keys: list[int]) -> str:
+    """What the paid sessions at some evses cost so far, in all; "" without any."""
+    rows = list(running(evse_keys).values())
+    sums: dict[str, int] = {}
+    for row in rows:
+        sums[row["currency"]] = sums.get(row["currency"], 0) + (row["cost"] or 0)
+    return ", ".join(formatter().money(minor, currency) for currency, minor in sums.items())

@@ -12,9 +12,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from dashboard.format import Format
+from dashboard.live import TODAY
 from dashboard.pages.ledger_refund import is_address, minor_of
 from dashboard.pages.ledger_view import read_view
 from sql.database import Connection
+from sql.queries import load_queries
 from tests.finance_rows import (
     CAROL,
     Paid,
@@ -27,7 +29,7 @@ from tests.finance_rows import (
     refund,
 )
 from tests.staff import page, signed_in, staff_app
-from tests.test_dashboard_pages import callback
+from tests.test_dashboard_pages import callback, press
 from tests.web import ALICE, add_evse, add_site, add_user
 
 AT = datetime(2026, 10, 14, 18, 44, 5, tzinfo=UTC)
@@ -116,6 +118,7 @@ def test_the_figures_are_the_sums_of_what_is_booked(
         assert form.amount(int(amount), "SEK") in text
     assert "2026-10" in text
     assert "777.00" not in text
+    assert "57.280" in text  # kWh of both sessions
     assert "SEK 138.97" in text  # paid out: charged less the fee
 
 
@@ -151,7 +154,7 @@ def test_an_odd_month_is_this_month() -> None:
 def test_the_proof_line_says_that_everything_agrees_and_when_it_was_checked(
     carol: FlaskClient, connection: Connection, paid: Paid
 ) -> None:
-    check(connection, "receipts_equal_journal", AT)
+    check(connection, "receipts_are_booked", AT)
     check(connection, "stripe_balance", AT, ok=False, difference=1240)
     check(connection, "stripe_balance", AT + timedelta(hours=1))  # mended
     text = shown(carol, "/app/ledger", OCTOBER)
@@ -169,7 +172,7 @@ def test_a_difference_names_the_check_the_amount_and_the_evidence(
     assert "Difference SEK 12.40: 1 check fails since" in text
     assert "The card account equals Stripe's balance" in text
     assert "SEK -12.40" in text or "-SEK 12.40" in text
-    assert "31200" in text
+    assert "SEK 312.00" in text
 
 
 def test_the_trail_shows_every_step_from_meter_to_bank(
@@ -378,7 +381,7 @@ def test_others_do_not(text: str) -> None:
 
 
 def ask_file(client: FlaskClient, name: str) -> Any:
-    names = ("csv", "xlsx", "sie")
+    names = ("csv", "xlsx", "sie", "vat")
     inputs = [(f"export-{n}", "n_clicks", 1 if n == name else None) for n in names]
     state = [("ledger-view", "data", {"month": "2026-10", "channel": "guest"})]
     return callback(client, "file-pending.data", inputs, state)
@@ -627,3 +630,65 @@ def test_prices_show_their_lines_and_where_they_apply(
                   "below 50 kW", "after 1 h 00 min", "applies to 1 evse", "MHY-05",
                   "until 1 Jan 2030", "always"):  # fmt: skip
         assert words in text, words
+
+
+# -- stations and board ---------------------------------------------------------------------------
+
+
+def start_paying(connection: Connection, evse_key: int) -> int:
+    connection.execute(
+        "INSERT INTO session (session_id, station_id, evse_id, evse_key, transaction_id,"
+        " started_at, energy_wh)"
+        " VALUES (77, 'MHY-05', 1, %s, '77', now() - interval '9 minutes', 12400)",
+        [evse_key],
+    )
+    row = connection.execute(
+        "INSERT INTO payment (reference, channel, operator_id, evse_key, session_id, state,"
+        " currency, hold, held, cost) VALUES ('8F3K-27', 'guest', 1, %s, 77, 'charging', 'SEK',"
+        " 30000, 30000, 6188) RETURNING payment_id",
+        [evse_key],
+    ).fetchone()
+    assert row
+    return int(row[0])
+
+
+def test_a_station_shows_what_its_running_session_costs_and_its_reference(
+    app: Flask, connection: Connection, evse_key: int
+) -> None:
+    payment_id = start_paying(connection, evse_key)
+    alice = signed_in(app, ALICE)
+    text = shown(alice, "/app/station/MHY-05")
+    assert "SEK 61.88 of at most SEK 300.00" in text
+    assert "/app/payments?payment=8F3K-27" in text
+    costs = alice.get(f"/app/payments/costs?ids={payment_id},x,{'9' * 30}")
+    assert plain(costs.text) == f'{{"{payment_id}": "SEK 61.88 of at most SEK 300.00"}}'
+
+
+def test_the_guard_names_the_money_that_an_interruption_cuts_off(
+    app: Flask, connection: Connection, evse_key: int
+) -> None:
+    start_paying(connection, evse_key)
+    connection.execute("UPDATE station SET ocpp_version = '1.6'")
+    answer = press(signed_in(app, ALICE), "restart", station_id="MHY-05")
+    assert "A car is charging here (12.40 kWh, SEK 61.88)" in plain(answer.text)
+
+
+def test_the_board_counts_net_sales_and_holds_left_open(
+    connection: Connection, evse_key: int, paid: Paid
+) -> None:
+    now = datetime.now(UTC)
+    paid_session(connection, evse_key, 9, now - timedelta(seconds=1))
+    late = now - timedelta(minutes=16)
+    for n, (state, at, until) in enumerate([
+        ("releasing", late, None), ("releasing", now, None),
+        ("releasing", late, now + timedelta(hours=1)), ("authorised", late, None),
+    ]):  # fmt: skip
+        connection.execute(
+            "INSERT INTO payment (reference, channel, operator_id, evse_key, state, state_at,"
+            " currency, hold, held, quarantined_until) VALUES (%s, 'guest', 1, %s, %s, %s, 'SEK',"
+            " 30000, 30000, %s)",
+            [f"AAAA-2{n}", evse_key + n + 1, state, at, until],
+        )
+    row = load_queries("live").today(connection, time_zone="Europe/Stockholm")
+    found = dict(zip(TODAY, row, strict=True))
+    assert (found["currency"], found["net"], found["holds"]) == ("SEK", 11_433, 1)

@@ -60,7 +60,7 @@ def add_reading(connection: Connection, evse_key: int, at: datetime, delta_wh: i
     )
 
 
-def press(client: FlaskClient, name: str, evse_id: int = 1) -> Any:
+def press(client: FlaskClient, name: str, evse_id: int = 1, station_id: str = "ODH-01") -> Any:
     """Press one of the command buttons as the page does."""
     names = ["start", "stop", "unlock", "restart", "out", "back"]
     return callback(
@@ -68,7 +68,7 @@ def press(client: FlaskClient, name: str, evse_id: int = 1) -> Any:
         "command-notice.children",
         [(f"command-{n}", "n_clicks", 1 if n == name else None) for n in names],
         [("command-evse", "value", evse_id), ("command-token", "value", "TAG"),
-         ("station-id", "data", "ODH-01")],
+         ("station-id", "data", station_id)],
     )  # fmt: skip
 
 

@@ -41,6 +41,13 @@ window.kilowatch = window.kilowatch || {};
   };
   kw.kw = (watts) => (watts === null || watts === undefined ? UNKNOWN : kw.number(watts / 1000, Math.abs(watts) < 100000 ? 1 : 0) + NBSP + "kW");
   kw.kwh = (wh, digits) => (wh === null || wh === undefined ? UNKNOWN : kw.number(wh / 1000, digits ?? (Math.abs(wh) < 100000 ? 2 : 0)) + NBSP + "kWh");
+  /* Minor units of a currency, as dashboard/format.py writes them. */
+  kw.money = function (minor, currency) {
+    if (minor === null || minor === undefined) return UNKNOWN;
+    const digits = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
+    const text = kw.number(minor / 10 ** digits, digits);
+    return kw.page().language === "sv" ? text + NBSP + (currency === "SEK" ? "kr" : currency) : currency + NBSP + text;
+  };
   kw.percent = (value) => (value === null || value === undefined ? UNKNOWN : kw.number(value) + NBSP + "%");
   kw.time = (seconds) => dateFormat("time", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(seconds * 1000);
   kw.clock = (seconds) => dateFormat("clock", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(seconds * 1000);

@@ -74,7 +74,10 @@
   function today() {
     if (store.today.energy_wh === undefined) return;
     kw.set("today-value", kw.number(store.today.energy_wh / 1000), true);
-    kw.set("today-detail", kw.t("sessions", { n: kw.number(store.today.sessions) }));
+    const net = kw.money(store.today.net, store.today.currency);
+    kw.set("today-detail", kw.t("sessions_and_net", { n: kw.number(store.today.sessions), net }));
+    kw.set("holds-value", kw.number(store.today.holds), true);
+    kw.set("holds-detail", kw.t(store.today.holds ? "look_at_holds" : "no_old_holds"));
   }
 
   /* ---- incidents ---- */

@@ -95,10 +95,27 @@
     if ((news.payments || []).includes(shown) || listed || (news.files && byId("file-notice"))) ask("finance-tick");
     if (news.reviews && (byId("review") || shown)) ask("finance-tick");
     if (news.reviews) countReviews();
+    if (news.payments) askCosts(news.payments);
     if (news.months && byId("ledger-trail")) ask("close-tick");
   });
   // after a silence whatever was told is lost: the rows know
   kw.on("live", () => ask("finance-tick"));
+
+  /* What a running session costs so far, on its station's page; once a second at most. */
+  let costsDue = 0;
+  function askCosts(payments) {
+    const shown = [...document.querySelectorAll("[data-payment-cost]")].filter((one) => payments.includes(Number(one.dataset.paymentCost)));
+    if (!shown.length || costsDue) return;
+    costsDue = setTimeout(async () => {
+      costsDue = 0;
+      const ids = shown.map((one) => one.dataset.paymentCost).join();
+      const answer = await fetch("/app/payments/costs?ids=" + ids, { credentials: "same-origin" }).catch(() => null);
+      if (!answer || !answer.ok) return;
+      for (const [id, words] of Object.entries(await answer.json())) {
+        document.querySelectorAll(`[data-payment-cost="${id}"]`).forEach((one) => (one.textContent = words));
+      }
+    }, 500);
+  }
 
   async function countReviews() {
     if (!byId("nav-review-count")) return;

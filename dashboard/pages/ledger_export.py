@@ -16,6 +16,7 @@ FILES = {
     "csv": ("ledger_csv", mark("CSV")),
     "xlsx": ("ledger_xlsx", mark("Excel (XLSX)")),
     "sie": ("sie", mark("SIE 4I")),
+    "vat": ("vat_csv", mark("VAT report (CSV)")),
 }
 
 

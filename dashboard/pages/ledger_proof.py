@@ -15,19 +15,21 @@ from dashboard.pages.review_evidence import readable
 
 # what the daily checks look at (billing names them)
 CHECKS = {
-    "captured_within_hold": mark(
-        "Charged is never more than held, refunded never more than charged"
-    ),
-    "one_capture": mark("One charge and one receipt per session"),
-    "holds": mark("No finished session leaves a hold open"),
+    "captured_within_hold": mark("Charged within the hold, refunded within what was charged"),
+    "once_per_session": mark("One start, one charge and one receipt per session"),
+    "no_hold_is_left": mark("No finished session leaves a hold open"),
     "priced_is_settled": mark("Charged, due and written off make the price"),
-    "receipts_equal_journal": mark("Receipts equal the books"),
-    "entries_balance": mark("Every booking balances"),
+    "receipts_are_booked": mark("Every receipt is booked as it stands"),
+    "sales_have_receipts": mark("Every booked sale has its receipt"),
+    "sessions_are_booked": mark("Every priced session is booked"),
+    "entries_sum_to_zero": mark("Every booking balances"),
+    "totals_are_sums": mark("Day totals equal their entries"),
+    "matches_stripe": mark("What Stripe moved is booked, to the öre"),
     "stripe_balance": mark("The card account equals Stripe's balance"),
-    "payouts": mark("Every payout is the sum of its parts"),
-    "reprice": mark("Pricing again gives the same amount"),
-    "receipt_numbers": mark("Receipt numbers are unbroken"),
-    "totals": mark("Day totals equal their entries"),
+    "stripe_is_read": mark("Stripe was read lately"),
+    "payouts_add_up": mark("Every payout is the sum of its parts"),
+    "numbers_are_unbroken": mark("Receipt numbers are unbroken"),
+    "priced_again": mark("Pricing again gives the same amount"),
 }
 
 
@@ -136,7 +138,7 @@ def _explanation(failed: list[Row], scope: Scope) -> Child:
         html.Li(
             [html.B(known(CHECKS, row["name"])), html.Span(className="sp"),
              html.Span(form.money(row["difference"], scope.currency), className="num strong"),
-             *_found(row["detail"])]
+             *_found(row["detail"], scope.currency)]
         )
         for row in failed
     ]  # fmt: skip
@@ -144,5 +146,5 @@ def _explanation(failed: list[Row], scope: Scope) -> Child:
     return html.Div([html.Ul(items), away], className="explained", id="difference")
 
 
-def _found(detail: dict[str, object]) -> list[Child]:
-    return [readable(detail)] if detail else []
+def _found(detail: dict[str, object], currency: str) -> list[Child]:
+    return [readable(detail, currency)] if detail else []

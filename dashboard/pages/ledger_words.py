@@ -43,6 +43,8 @@ FAILURES = {
     "paid_too_late": mark("paid after the card page had lapsed"),
     "nothing_used": mark("no energy was delivered"),
     "late_start": mark("the session started after its deadline"),
+    "quarantine_over": mark("nobody confirmed the reading in time"),
+    "waived": mark("staff decided to charge nothing"),
 }
 CHANNELS = {
     "guest": mark("Guest, card"),
@@ -61,17 +63,16 @@ BOOKINGS = {
 }  # fmt: skip
 REVIEWS = {
     "quarantine": mark("Quarantine: the reading looks wrong"),
+    "cannot_price": mark("The session cannot be priced"),
+    "no_final_reading": mark("No final reading: energy was estimated"),
     "late_start": mark("A start came too late"),
-    "difference": mark("Difference to Stripe"),
-    "refund_failed": mark("Refund failed"),
+    "difference": mark("A check of the books fails"),
     "capture_failed": mark("Charge failed"),
+    "captured_elsewhere": mark("Charged without our asking"),
+    "refund_failed": mark("Refund failed"),
+    "receivable_overdue": mark("A driver has not paid"),
     "dispute": mark("Dispute (chargeback)"),
     "mail_failed": mark("A mail could not be delivered"),
-    "estimated": mark("Energy was estimated"),
-    "negative_payout": mark("A payout took money back"),
-    "unknown_payment": mark("Stripe has a payment that we do not know"),
-    "hold_too_long": mark("A hold is open for too long"),
-    "job_failed": mark("A job failed"),
 }
 REFUND_KINDS = {
     "whole": mark("Whole"),

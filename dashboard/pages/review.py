@@ -34,12 +34,14 @@ from dashboard.pages.review_evidence import readable
 
 SHOWN = 100
 # kinds that the payment's machine waits for, and what it can be told: (decision, words, kind)
-DECISIONS = {
-    "quarantine": (("charge", mark("Charge what was metered"), "pri"),
-                   ("waive", mark("Charge nothing"), "")),
-    "capture_failed": (("write_off", mark("Write it off"), "dng"),),
-}  # fmt: skip
+CHARGE = ("charge", mark("Charge what was metered"), "pri")
+WAIVE = ("waive", mark("Charge nothing"), "")
+WRITE_OFF = ("write_off", mark("Write it off"), "dng")
 PLAIN = ("", mark("Decided"), "pri")
+DECISIONS = {
+    "quarantine": (WAIVE, CHARGE), "cannot_price": (WAIVE, CHARGE),
+    "capture_failed": (WRITE_OFF, PLAIN), "receivable_overdue": (WRITE_OFF, PLAIN),
+}  # fmt: skip
 
 
 def layout(**parameters: Any) -> Child:
@@ -88,7 +90,7 @@ def item(row: Row, now: datetime, *, acts: bool) -> Child:
          _owner(row, acts)],
         className="review-head",
     )  # fmt: skip
-    told = readable(row["evidence"]) if row["evidence"] else None
+    told = readable(row["evidence"], row["currency"] or "SEK") if row["evidence"] else None
     evidence = html.Div(told, className="review-evidence") if told else None
     decide = decision(row) if acts else None
     return html.Li([head, evidence, decide], id=f"item-{row['review_item_id']}",
@@ -212,8 +214,7 @@ def decide(item_id: int, note: str, decision_code: str) -> str:
     """Decide an item; "" or why not: a decision without a reason is none."""
     if len(note) < 3:
         return t("Write why: it stands in the books.")
-    codes = {code for choices in DECISIONS.values() for code, _, _ in choices}
-    code = decision_code if decision_code in codes else None
+    code = decision_code if decision_code in ("charge", "waive", "write_off") else None
     if not finance_requests.resolve_item(item_id, note, code):
         return t("That item is over, or somebody was quicker.")
     return ""

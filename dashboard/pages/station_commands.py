@@ -6,7 +6,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from flask_login import current_user
 
-from dashboard import commands, data
+from dashboard import commands, data, payment_search
 from dashboard.auth import require_role
 from dashboard.commands import Call, CommandError
 from dashboard.components import Child, button, command_trail, empty_state, glyph
@@ -137,9 +137,16 @@ def interrupted(name: str, found: data.Station, evse_id: int) -> list[data.Row]:
     return [e for e in running if whole or e["evse_id"] == evse_id] if name in INTERRUPTING else []
 
 
+def at_stake(running: list[data.Row]) -> str:
+    """What an interruption would cut off: the energy so far, and the money where it is paid."""
+    energy = formatter().kwh(sum(evse["energy_wh"] or 0 for evse in running))
+    paid = payment_search.money_at_stake([evse["evse_key"] for evse in running])
+    return f"{energy}, {paid}" if paid else energy
+
+
 def ask(running: list[data.Row], name: str) -> Child:
     """The guard: it says who is hit, and wants a second press."""
-    energy = formatter().kwh(sum(evse["energy_wh"] or 0 for evse in running))
+    energy = at_stake(running)
     words = tn("A car is charging here ({energy}). This will interrupt it.",
                "{n} cars are charging here ({energy}). This will interrupt them.",
                len(running), energy=energy)  # fmt: skip

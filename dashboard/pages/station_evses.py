@@ -5,7 +5,7 @@ from typing import Any
 
 from dash import dcc, html
 
-from dashboard import data
+from dashboard import data, payment_search
 from dashboard.components import Child, empty_state, facts, glyph
 from dashboard.figures import CONFIG, Curve, session_curve
 from dashboard.i18n import formatter, t, theme
@@ -31,11 +31,13 @@ def cards(found: data.Station, now: datetime) -> Child:
         note = empty_state(t("No evse has reported yet"), t("They appear with the first message."))
         return html.Section(note, className="panel")
     rows = data.read_energy_days(found.row["station_id"], data.midnight(now, 1 - DAYS))
+    paying = payment_search.running([evse["evse_key"] for evse in found.evses])
     busy: list[Child] = []
     idle: list[Child] = []
     for evse in found.evses:
         place = busy if evse["session_id"] else idle
-        place.append(card(evse, now, days_of(evse["evse_id"], rows, now)))
+        days = days_of(evse["evse_id"], rows, now)
+        place.append(card(evse, now, days, paying.get(evse["evse_key"])))
     return arranged(busy, idle)
 
 
@@ -58,7 +60,12 @@ def days_of(evse_id: int, rows: list[data.Row], now: datetime) -> list[tuple[dat
     return [(at, known.get(at, 0)) for at in midnights]
 
 
-def card(evse: data.Row, now: datetime, days: list[tuple[datetime, int]]) -> Child:
+def card(
+    evse: data.Row,
+    now: datetime,
+    days: list[tuple[datetime, int]],
+    paying: data.Row | None = None,
+) -> Child:
     key, form = evse["evse_key"], formatter()
     plugs = ", ".join(dict.fromkeys(PLUGS.get(s, s) for s in evse["standards"] or [] if s))
     plate = ", ".join(p for p in (plugs, form.rating(evse["max_power_w"])) if p != "\u2013")
@@ -77,9 +84,20 @@ def card(evse: data.Row, now: datetime, days: list[tuple[datetime, int]]) -> Chi
         inside = []
     else:
         inside = _session(evse, now) if evse["session_id"] else _idle(evse, now, days)
+    if paying:
+        inside = [money(paying), *inside]
     classes = "panel evse busy" if evse["session_id"] else "panel evse"
     return html.Section([head, html.Div([line, *inside], className="pb evse-body")],
                         className=classes, id=f"evse-{key}")  # fmt: skip
+
+
+def money(paying: data.Row) -> Child:
+    """What the driver pays so far, and the reference a caller names. finance.js keeps it true."""
+    about: dict[str, Any] = {"data-payment-cost": str(paying["payment_id"])}
+    words = html.B(payment_search.cost_words(paying), **about)
+    href = f"/app/payments?payment={paying['reference']}"
+    return html.P([words, " · ", html.A(paying["reference"], href=href, className="mono")],
+                  className="evse-money")  # fmt: skip
 
 
 def _idle(evse: data.Row, now: datetime, days: list[tuple[datetime, int]]) -> list[Child]:

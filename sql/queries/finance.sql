@@ -34,12 +34,11 @@ WHERE operator_id = :operator_id AND bucket <= book_day(:start) AND currency = :
 
 -- name: energy_sold$
 -- Watt-hours of the sessions whose earnings were booked in a period.
-SELECT coalesce(sum(c.energy_wh), 0)::bigint
-FROM journal j JOIN cdr c USING (cdr_id)
-WHERE j.operator_id = :operator_id AND j.kind = 'earned'
-    AND j.booked_at >= :start AND j.booked_at < :end AND c.currency = :currency
-    AND (:site_id::integer IS NULL OR j.site_id = :site_id)
-    AND (:channel::text IS NULL OR j.channel = :channel);
+SELECT coalesce(sum(energy_wh), 0)::bigint FROM energy_sold_day
+WHERE operator_id = :operator_id AND bucket >= book_day(:start) AND bucket < book_day(:end)
+    AND currency = :currency
+    AND (:site_id::integer IS NULL OR site_id = :site_id)
+    AND (:channel::text IS NULL OR channel = :channel);
 
 -- name: accounts
 -- What the accounts are for: postings by role, output VAT, and their names.
@@ -63,7 +62,7 @@ WITH page AS (
 )
 SELECT j.journal_id, j.booked_at, j.kind, j.channel, site.name AS site, j.station_id,
     coalesce(j.session_id, p.session_id) AS session_id, p.reference, p.state, p.refunded,
-    CASE j.kind WHEN 'earned' THEN c.energy_wh END AS energy_wh, s.net, s.vat, s.net + s.vat AS gross,
+    c.energy_wh, s.net, s.vat, s.net + s.vat AS gross,
     r.shown_number, o.payout_id, o.status AS payout_status, o.arrives_at, o.created_at AS paid_at
 FROM page j
 CROSS JOIN LATERAL (
@@ -74,7 +73,7 @@ CROSS JOIN LATERAL (
 ) s
 LEFT JOIN site ON site.site_id = j.site_id
 LEFT JOIN payment p ON p.payment_id = j.payment_id
-LEFT JOIN cdr c ON c.cdr_id = j.cdr_id
+LEFT JOIN LATERAL energy_sold(j.cdr_id) c ON j.kind = 'earned'
 LEFT JOIN receipt r ON r.receipt_id = j.receipt_id
 LEFT JOIN LATERAL (
     SELECT b.payout_id FROM balance_transaction b
@@ -427,10 +426,14 @@ ORDER BY p.created_at DESC LIMIT :at_most;
 
 -- name: running_payments
 -- The payments of running sessions, for their stations' pages.
-SELECT p.session_id, p.evse_key, p.reference, p.state, p.cost, p.cost_at, p.currency, p.hold
+SELECT p.payment_id, p.session_id, p.evse_key, p.reference, p.state, p.cost, p.cost_at, p.currency, p.hold
 FROM payment p
 WHERE p.evse_key = ANY(:evse_keys)
     AND p.state IN ('authorised', 'start_requested', 'charging', 'stopping');
+
+-- name: costs
+-- What running payments cost so far.
+SELECT payment_id, cost, currency, hold FROM payment WHERE payment_id = ANY(:payment_ids);
 
 -- name: tariffs
 -- All tariffs and where they apply.

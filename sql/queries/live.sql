@@ -57,12 +57,24 @@ FROM command
 WHERE command_id = :command_id;
 
 -- name: today^
--- Energy and sessions since midnight in the operator's time zone.
+-- Energy, sessions and net sales since midnight in the operator's time zone, and how many holds
+-- are still open fifteen minutes after their session ended or was given up.
 SELECT
     (SELECT coalesce(sum(energy_wh), 0)::bigint FROM energy_day
         WHERE bucket >= date_trunc('day', now(), :time_zone)) AS energy_wh,
     (SELECT count(*) FROM session
-        WHERE started_at >= date_trunc('day', now(), :time_zone)) AS sessions;
+        WHERE started_at >= date_trunc('day', now(), :time_zone)) AS sessions,
+    o.currency,
+    (SELECT coalesce(sum(net), 0)::bigint FROM revenue_day
+        WHERE bucket >= date_trunc('day', now(), :time_zone) AND currency = o.currency) AS net,
+    (SELECT count(*) FROM payment p LEFT JOIN session s USING (session_id)
+        WHERE p.held > 0 AND p.captured = 0 AND p.released_at IS NULL
+            AND p.state IN ('charging', 'stopping', 'completed', 'capturing', 'capture_failed',
+                'releasing')
+            AND CASE p.state WHEN 'releasing' THEN p.state_at ELSE s.ended_at END
+                < now() - interval '15 minutes'
+            AND (p.quarantined_until IS NULL OR p.quarantined_until <= now())) AS holds
+FROM (SELECT currency FROM operator ORDER BY operator_id LIMIT 1) o;
 
 -- name: count_stations
 -- For /metrics: how many stations are in contact.

@@ -271,3 +271,32 @@ def test_axe_finds_nothing_serious(
         page.wait_for_function("() => !document.querySelector('.choice [role=option]')")
         found += problems(page, path)
     assert found == []
+
+
+def test_the_cost_of_a_running_session_ticks_on_its_stations_page(
+    open_page: Any, connection: Connection, books: list[Paid]
+) -> None:
+    key, station = connection.execute("SELECT evse_key, station_id FROM evse").fetchone()  # type: ignore[misc]
+    connection.execute("UPDATE connector SET status = 'Occupied'")
+    connection.execute(
+        "INSERT INTO session (session_id, station_id, evse_id, evse_key, transaction_id,"
+        " started_at, energy_wh) VALUES (77, %s, 1, %s, '77', now() - interval '9 minutes', 400)",
+        [station, key],
+    )
+    connection.execute(
+        "INSERT INTO payment (reference, channel, operator_id, evse_key, session_id, state,"
+        " currency, hold, held, cost) VALUES ('8F3K-27', 'guest', 1, %s, 77, 'charging', 'SEK',"
+        " 30000, 30000, 200)",
+        [key],
+    )
+    page = open_page(f"/app/station/{station}")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    expect(page.locator(".evse-money")).to_contain_text("2.00")
+    connection.execute("UPDATE payment SET cost = 450 WHERE reference = '8F3K-27'")
+    expect(page.locator(".evse-money")).to_contain_text("4.50")
+
+
+def test_the_board_shows_net_sales_and_holds(open_page: Any, books: list[Paid]) -> None:
+    page = open_page("/app/")
+    expect(page.locator("#holds-value")).to_have_text("0")
+    expect(page.locator("#today-detail")).to_contain_text("SEK")
