@@ -20,6 +20,7 @@ import click
 
 from billing.cli import tariff
 from billing.double.cli import stripe_double
+from billing.drivers_cli import company, driver
 from billing.finance_cli import audit, close_month_command
 from dashboard.cli import api_token, user
 from ingest.cli import ingest, simulate, station, token
@@ -51,6 +52,8 @@ for command in (
     stripe_double,
     audit,
     close_month_command,
+    driver,
+    company,
 ):
     cli.add_command(command)
 

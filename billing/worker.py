@@ -27,7 +27,7 @@ queries = load_queries("payments")
 
 LISTEN = ("payment", "outbox", "stripe_event", "evse", "command_done")
 SENDERS = 8  # calls to Stripe at once
-HELPERS = 3  # mails, files and the like side by side
+HELPERS = 6  # mails, files and the like side by side
 PER_SWEEP = 500
 SWEEP_SECONDS = 2.0
 GATHER_SECONDS = 0.02
