@@ -21,7 +21,7 @@ from sql.queries import load_queries
 
 queries = load_queries("demo")
 
-BATCH = 100
+BATCH = 20  # receipts of a batch are issued together: small, so that their times look alive
 LONGEST = timedelta(days=31)
 LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 HOLDS = (20000, 30000, 30000, 30000, 50000)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from dash import html
 
@@ -216,7 +217,9 @@ def _split(
     count, gross = sum(line[1] for line in found), sum(line[2] for line in found)
     foot = [t("Sum"), "", form.number(count), form.amount(gross, money)]
     body = table(label, columns, rows, foot=foot, empty=empty_state(t("Nothing is booked")))
-    return panel(label, html.Div(body, className="split"), sub=t("sessions, gross {unit}",
+    named: dict[str, Any] = {"aria-label": label}
+    scrolled = html.Div(body, className="split", tabIndex="0", role="region", **named)
+    return panel(label, scrolled, sub=t("sessions, gross {unit}",
                  unit=form.currency(money)))  # fmt: skip
 
 
