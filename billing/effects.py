@@ -141,6 +141,15 @@ def start(connection: Connection, p: Payment, w: World, _now: datetime) -> Chang
     return {"id_token": token, "start_command_id": command_id}
 
 
+def freeze(connection: Connection, p: Payment, w: World, _now: datetime) -> Changes:
+    """The price that was shown is the session's, for ever."""
+    if w.session is not None:
+        queries.freeze_tariff(
+            connection, session_id=w.session.session_id, tariff_hash=p.tariff_hash
+        )
+    return {}
+
+
 def stop(connection: Connection, p: Payment, w: World, _now: datetime) -> Changes:
     if w.session is None:
         return {}
@@ -168,6 +177,7 @@ def end_token(connection: Connection, p: Payment, _w: World, _now: datetime) -> 
 
 EFFECTS: dict[str, Callable[[Connection, Payment, World, datetime], Changes]] = {
     "start": start,
+    "freeze": freeze,
     "stop": stop,
     "end_token": end_token,
     "close": money.close,

@@ -98,7 +98,8 @@ def authorised(p: Payment, w: World, now: datetime) -> Step | None:
 
 def start_requested(p: Payment, w: World, now: datetime) -> Step | None:
     if w.session:
-        return Step("charging", "session started", {"session_id": w.session.session_id})
+        changes = {"session_id": w.session.session_id}
+        return Step("charging", "session started", changes, effects=("freeze",))
     if (why := _not_started(p, w, now)) is not None:
         return release(why)
     if w.evse.cable_in and not p.cable_in_at and p.start_by:

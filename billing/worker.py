@@ -98,6 +98,9 @@ class Worker:
                 except LOST as error:
                     log.warning("billing waits: %s", " ".join(str(error).split())[:200])
                     self._closing.wait(RETRY_SECONDS)
+                except Exception:  # a mistake of ours must not leave holds without a worker
+                    log.exception("billing begins anew")
+                    self._closing.wait(RETRY_SECONDS)
         finally:
             self._senders.shutdown(cancel_futures=True)
             self._helpers.shutdown(cancel_futures=True)

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from paying import Street
+from paying import TARIFF, Street
 
+from billing.assignment import add_tariff, find_place
 from billing.corrections import correct_due
 from billing.double import Double
+from billing.webhooks import Event, keep, process
+from sql.database import connect
 
 DECLINED = "4000000000000002"
 
@@ -35,6 +38,19 @@ def test_a_driver_pays_for_what_was_charged_and_the_rest_is_released(street: Str
     assert [street.balance(one) for one in ("1510", "1580", "3001", "2611")] == [
         0, 9980, -7984, -1996,
     ]  # fmt: skip
+
+
+def test_the_price_that_was_shown_is_frozen_with_the_session(street: Street) -> None:
+    payment_id = street.ready_to_charge()
+    dearer = {**TARIFF, "id": "dearer", "elements": [{"price_components": [
+        {"type": "ENERGY", "price": 8, "vat": 25, "step_size": 1}]}]}  # fmt: skip
+    add_tariff(street.connection, dearer, find_place(street.connection), street.now)
+    street.begin(payment_id)
+    street.measure(payment_id, 20_000)
+    street.end(payment_id)
+    street.settle()
+    assert street.payment(payment_id)["captured"] == 9980
+    assert street.row("SELECT tariff_hash FROM session") == (street.tariff_hash,)
 
 
 def test_the_start_carries_a_token_of_its_own_and_is_sent_once(street: Street) -> None:
@@ -330,3 +346,21 @@ def test_the_station_is_told_the_cost_until_it_says_that_it_can_not_show_it(
     street.measure(payment_id, 10_000)
     street.settle()
     assert len(street.rows(told)) == 1
+
+
+def test_webhooks_never_wait_for_whoever_keeps_an_answer_about_the_same_payment(
+    street: Street,
+) -> None:
+    """It may wait for us: two events of one payment in one turn used to be a deadlock."""
+    payment_id = street.ready_to_charge()
+    (reference,) = street.row("SELECT reference FROM payment")
+    for number in range(2):
+        about = {"id": f"pi_{number}", "metadata": {"reference": reference}}
+        event = Event(f"evt_{number}", "payment_intent.created", 1, {"object": about})
+        keep(street.connection, event, street.now)
+    with connect(street.dsn) as other, other.transaction():
+        other.execute("SELECT FROM payment WHERE payment_id = %s FOR UPDATE", [payment_id])
+        street.run("SET lock_timeout = '5s'")
+        assert process(street.connection, street.now) == 2
+    looks = "SELECT count(*) FROM outbox WHERE call = 'look' AND finished_at IS NULL"
+    assert street.row(looks) == (1,)

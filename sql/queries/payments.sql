@@ -28,6 +28,10 @@ WHERE session_id = :session_id
         AND (ended_at IS NULL OR evse_key = :evse_key AND started_at > :since)
 ORDER BY started_at LIMIT 1;
 
+-- name: freeze_tariff(session_id, tariff_hash)!
+-- What the session is priced with.
+UPDATE session SET tariff_hash = :tariff_hash WHERE session_id = :session_id AND tariff_hash IS NULL;
+
 -- name: command_of_payment(command_id)^
 -- A command of a payment.
 SELECT status, response, requested_at FROM command WHERE command_id = :command_id;
