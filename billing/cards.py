@@ -27,7 +27,7 @@ def request_due(connection: Connection, public_url: str, now: datetime) -> None:
     for card_setup_id, driver_id, key in queries.setups_to_look_at(
         connection, since=now - LOOK_EVERY
     ):
-        _look(connection, card_setup_id, driver_id, key, now)
+        look_at(connection, card_setup_id, driver_id, key, now)
 
 
 def _ask(connection: Connection, setup: Any, public_url: str, now: datetime) -> None:
@@ -63,16 +63,21 @@ def setup_parameters(
 
 def look(connection: Connection, about: dict[str, Any], now: datetime) -> None:
     """Ask about the page that an object of Stripe's belongs to; others' are none of ours."""
+    if (found := setup_of(connection, about)) is not None:
+        look_at(connection, *found, now)
+
+
+def setup_of(connection: Connection, about: dict[str, Any]) -> tuple[int, int, str] | None:
+    """The page that an object of Stripe's belongs to: its number, the driver's, its key."""
     named = (about.get("metadata") or {}).get("card_setup")
     found = queries.setup_of_stripe(connection, key=str(named), checkout_id=str(about.get("id")))
-    if found is not None:
-        card_setup_id, driver_id, key = found
-        _look(connection, card_setup_id, driver_id, key, now)
+    return None if found is None else (found[0], found[1], str(found[2]))
 
 
-def _look(
+def look_at(
     connection: Connection, card_setup_id: int, driver_id: int, key: str, now: datetime
 ) -> None:
+    """Ask Stripe what became of a page."""
     queries.look_at_card(
         connection, driver_id=driver_id, card_setup_id=card_setup_id,
         key=f"kw-{key}-card", at=now,

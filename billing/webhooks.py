@@ -97,22 +97,42 @@ def process(connection: Connection, now: datetime) -> int:
     """Have a look at every payment that a new event names; returns how many events that were."""
     with connection.transaction():
         events = queries.claim_stripe_events(connection, count=PER_TURN)
-        for event_id, _type, payload in events:
-            look(connection, payload.get("data", {}).get("object") or {}, now)
+        named = [payload.get("data", {}).get("object") or {} for _id, _type, payload in events]
+        _look_at(connection, named, now)
+        for event_id, _type, _payload in events:
             queries.stripe_event_done(connection, event_id=event_id, at=now)
     return len(events)
 
 
 def look(connection: Connection, about: dict[str, Any], now: datetime) -> None:
     """Ask for a look at the payment an object belongs to; others' objects are none of ours."""
+    _look_at(connection, [about], now)
+
+
+def _look_at(connection: Connection, named: list[dict[str, Any]], now: datetime) -> None:
+    """Once each, in the order of their numbers.
+
+    Asked for twice in one transaction, a look would wait for its payment (its foreign key is
+    checked again), and whoever holds that may be waiting for the look: a deadlock.
+    """
+    payments, setups = set(), set()
+    for about in named:
+        if (payment := _payment_of(connection, about)) is not None:
+            payments.add(payment)
+        elif (setup := cards.setup_of(connection, about)) is not None:
+            setups.add(setup)
+    for payment_id, key in sorted(payments):
+        queries.look_at_stripe(connection, payment_id=payment_id, key=f"kw-{key}-look", at=now)
+    for setup in sorted(setups):
+        cards.look_at(connection, *setup, now)
+    if payments:
+        queries.notify_outbox(connection)
+
+
+def _payment_of(connection: Connection, about: dict[str, Any]) -> tuple[int, str] | None:
     ids = [about.get(name) for name in ("id", "payment_intent", "charge")]
     reference = (about.get("metadata") or {}).get("reference")
-    found = queries.payment_of_stripe(
+    found: tuple[int, str] | None = queries.payment_of_stripe(
         connection, reference=reference, ids=[one for one in ids if isinstance(one, str)]
     )
-    if found is not None:
-        payment_id, key = found
-        queries.look_at_stripe(connection, payment_id=payment_id, key=f"kw-{key}-look", at=now)
-        queries.notify_outbox(connection)
-    else:
-        cards.look(connection, about, now)
+    return found
