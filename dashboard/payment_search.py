@@ -67,7 +67,7 @@ def find(text: str) -> list[Row]:
         if not text.strip():
             rows: list[Row] = queries.newest_payments(connection, at_most=AT_MOST)
         else:
-            rows = queries.find_payments(connection, at_most=AT_MOST, **vars(read(text)))
+            rows = queries.find_payments(connection, **vars(read(text)))
     return rows
 
 

@@ -136,7 +136,8 @@ def _explanation(failed: list[Row], scope: Scope) -> Child:
     form = formatter()
     items = [
         html.Li(
-            [html.B(known(CHECKS, row["name"])), html.Span(className="sp"),
+            [html.B(t("Does not hold: {rule}", rule=known(CHECKS, row["name"]))),
+             html.Span(className="sp"),
              html.Span(form.money(row["difference"], scope.currency), className="num strong"),
              *_found(row["detail"], scope.currency)]
         )

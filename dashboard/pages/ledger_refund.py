@@ -36,6 +36,8 @@ def place(found: Trail, acts: bool) -> Child:
         parts.append(refund_form(found))
     if found.receipt:
         parts.append(mail_form(found))
+    if not parts:
+        return None
     notice = html.Div(id="act-notice", role="status")
     return html.Div([html.Div(parts, className="forms"), notice], className="trail-acts")
 

@@ -379,12 +379,31 @@ WHERE (:number::bigint IS NULL OR r.number = :number)
 ORDER BY r.issued_at DESC, r.receipt_id DESC LIMIT :at_most;
 
 -- name: find_payments
--- Payments by what a caller knows: reference, public code, the card's last four digits and perhaps
--- an amount, or a receipt number. Newest first.
+-- At most fifty payments by what a caller knows: reference, public code, the card's last four
+-- digits and perhaps an amount, or a receipt number. Newest first.
+WITH hit AS MATERIALIZED (
+    SELECT DISTINCT payment_id FROM (
+        SELECT payment_id FROM payment WHERE reference = :reference
+        UNION ALL
+        (SELECT payment_id FROM payment
+         WHERE evse_key = (SELECT evse_key FROM evse WHERE public_code = :public_code)
+         ORDER BY created_at DESC LIMIT 50)
+        UNION ALL
+        (SELECT payment_id FROM payment WHERE card_last4 = :card
+             AND (:amount::bigint IS NULL
+                 OR :amount IN (captured, hold, refunded, captured - refunded))
+         ORDER BY created_at DESC LIMIT 50)
+        UNION ALL
+        (SELECT payment_id FROM receipt WHERE number = :number
+             AND (:series::text IS NULL OR series = :series) AND payment_id IS NOT NULL LIMIT 50)
+    ) one LIMIT 50
+)
 SELECT p.payment_id, p.reference, p.state, p.failure, p.created_at, p.currency, p.hold, p.held,
     p.captured, p.refunded, p.cost, p.energy_wh, p.card_brand, p.card_last4, p.session_id,
     e.public_code, e.station_id, e.evse_id, site.name AS site, r.shown_number
-FROM payment p
+FROM hit
+-- each hit is looked up: a plan for all cases would read the whole table
+CROSS JOIN LATERAL (SELECT * FROM payment y WHERE y.payment_id = hit.payment_id LIMIT 1) p
 LEFT JOIN evse e USING (evse_key)
 LEFT JOIN station st ON st.station_id = e.station_id
 LEFT JOIN site ON site.site_id = st.site_id
@@ -393,20 +412,7 @@ LEFT JOIN LATERAL (
     WHERE r.payment_id = p.payment_id AND r.credits_receipt_id IS NULL
     ORDER BY r.issued_at DESC LIMIT 1
 ) r ON true
-WHERE p.payment_id IN (
-    SELECT payment_id FROM payment WHERE reference = :reference
-    UNION ALL
-    (SELECT payment_id FROM payment JOIN evse USING (evse_key) WHERE evse.public_code = :public_code
-     ORDER BY created_at DESC LIMIT :at_most)
-    UNION ALL
-    (SELECT payment_id FROM payment WHERE card_last4 = :card
-         AND (:amount::bigint IS NULL OR :amount IN (captured, hold, refunded, captured - refunded))
-     ORDER BY created_at DESC LIMIT :at_most)
-    UNION ALL
-    SELECT payment_id FROM receipt WHERE number = :number
-        AND (:series::text IS NULL OR series = :series) AND payment_id IS NOT NULL
-)
-ORDER BY p.created_at DESC LIMIT :at_most;
+ORDER BY p.created_at DESC;
 
 -- name: newest_payments
 -- The last payments, for an empty search.
