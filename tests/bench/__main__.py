@@ -8,7 +8,18 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from tests.bench import closing, crowd, ingest, limit, payments, pricing, report, rig, steady
+from tests.bench import (
+    closing,
+    crowd,
+    ingest,
+    ledger,
+    limit,
+    payments,
+    pricing,
+    report,
+    rig,
+    steady,
+)
 from tests.bench.report import Table
 from tests.bench.rig import Database
 
@@ -20,6 +31,7 @@ ON_THE_RIG: dict[str, Callable[[Database], list[Table]]] = {
 }
 COUNTED: dict[str, Callable[..., list[Table]]] = {
     "closing": closing.tables,
+    "ledger": ledger.tables,
     "payments": payments.tables,
 }
 ALONE = {"pricing": pricing.tables}  # without a database

@@ -27,7 +27,7 @@ from tests.bench.rig import Database
 from tests.browser.web import free_port
 from tests.stripe_smoke import guest_page
 
-COUNT = 400
+COUNT = 300
 AT_ONCE = 32  # evses with a guest
 QUIET = 0.25  # of the rate that was reached: how many come a second when waits are measured
 KEY = "sk_test_bench"
