@@ -194,7 +194,7 @@ STATES: dict[str, Callable[[Payment, World, datetime], Step | None]] = {
     "refund_pending": settling.refund_pending,
     "disputed": settling.disputed,
     "dispute_won": settling.dispute_won,
-    "dispute_lost": ended,
+    "dispute_lost": settling.dispute_lost,
     "written_off": ended,
     "receivable": ended,
 }

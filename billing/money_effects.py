@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from billing import BillingError, ledger, postings
 from billing.closing import close_session, credit, note_paid
 from billing.mails import queue_mail
 from billing.payment import CAPTURE_BEFORE, QUARANTINE, Payment, Refund, World
-from billing.vat import VatLine, share_of
+from billing.vat import VatLine, gross_of, share_of
 from sql.database import Connection
 from sql.queries import load_queries
 
@@ -22,23 +23,21 @@ Changes = dict[str, Any]
 
 
 def close(connection: Connection, p: Payment, w: World, now: datetime) -> Changes:
-    """CDR, receipt and the accrual; what can't be priced goes to a human, with a deadline."""
+    """CDR, receipt and accrual; what can't be priced or booked goes to a human, with a deadline."""
     try:
         with connection.transaction():
             closed = close_session(
                 connection, int(p.session_id or 0), str(p.tariff_hash),
                 payment_id=p.payment_id, channel=p.channel, now=now,
             )  # fmt: skip
+            if closed.gross:
+                about = _about(p, w, cdr_id=closed.cdr_id, receipt_id=closed.receipt_id)
+                key, lines = f"earned:{closed.cdr_id}", closed.vat_lines
+                _book(connection, postings.earned, key, about, lines, p, now)
     except BillingError as error:
         return _cannot_price(connection, p, str(error), now)
-    changes = {"cdr_id": closed.cdr_id, "receipt_id": closed.receipt_id, "gross": closed.gross,
-               "energy_wh": closed.energy_wh, "cost": closed.gross, "cost_at": now}  # fmt: skip
-    if closed.gross:
-        about = _about(p, w, cdr_id=closed.cdr_id, receipt_id=closed.receipt_id)
-        _book(
-            connection, postings.earned, f"earned:{closed.cdr_id}", about, closed.vat_lines, p, now
-        )
-    return changes
+    return {"cdr_id": closed.cdr_id, "receipt_id": closed.receipt_id, "gross": closed.gross,
+            "energy_wh": closed.energy_wh, "cost": closed.gross, "cost_at": now}  # fmt: skip
 
 
 def _cannot_price(connection: Connection, p: Payment, problem: str, now: datetime) -> Changes:
@@ -131,7 +130,8 @@ def refunded(connection: Connection, p: Payment, w: World, number: int, now: dat
 
 
 def _credit(connection: Connection, p: Payment, w: World, refund: Refund, now: datetime) -> int:
-    credited = credit(connection, int(p.receipt_id or 0), refund.amount, refund.reason, now=now)
+    receipt_id = queries.receipt_in_force(connection, payment_id=p.payment_id)
+    credited = credit(connection, receipt_id or 0, refund.amount, refund.reason, now=now)
     about = _about(p, w, receipt_id=credited.receipt_id, external_id=refund.refund_id)
     key = f"refund:{refund.refund_request_id}"
     _book(connection, postings.refunded, key, about, credited.vat_lines, p, now)
@@ -157,8 +157,9 @@ def credit_invoice(
 def _credit_alone(
     connection: Connection, p: Payment, w: World, refund: Refund, now: datetime
 ) -> int:
+    receipt_id = queries.receipt_in_force(connection, payment_id=p.payment_id)
     with connection.transaction():
-        credited = credit(connection, int(p.receipt_id or 0), refund.amount, refund.reason, now=now)
+        credited = credit(connection, receipt_id or 0, refund.amount, refund.reason, now=now)
         about, key = _about(p, w, receipt_id=credited.receipt_id), f"credit:{credited.receipt_id}"
         _book(connection, postings.credited, key, about, credited.vat_lines, p, now)
     return credited.receipt_id
@@ -176,10 +177,11 @@ def fail_refund(
 def reject_refund(
     connection: Connection, p: Payment, _w: World, number: int, now: datetime
 ) -> Changes:
-    left = p.captured - p.refunded
-    queries.finish_refund(connection, refund_request_id=number, status="rejected",
-                          outcome=f"at most {left} is left to refund", receipt_id=None,
-                          at=now)  # fmt: skip
+    why = f"at most {p.captured - p.refunded} is left to refund"
+    if p.state == "dispute_lost":
+        why = "the bank has given the money back"
+    queries.finish_refund(connection, refund_request_id=number, status="rejected", outcome=why,
+                          receipt_id=None, at=now)  # fmt: skip
     return {}
 
 
@@ -206,10 +208,17 @@ def _disputed(
 def dispute_lost(connection: Connection, p: Payment, w: World, now: datetime) -> Changes:
     if w.dispute is not None:
         about = _about(p, w, external_id=w.dispute.dispute_id)
-        lines = share_of(receipt_lines(connection, p), w.dispute.amount)
+        lines = _disputed_lines(receipt_lines(connection, p), w.dispute.amount)
         _book(connection, postings.dispute_lost, f"dispute_lost:{w.dispute.dispute_id}",
               about, lines, p, now)  # fmt: skip
     return {}
+
+
+def _disputed_lines(sold: tuple[VatLine, ...], amount: int) -> tuple[VatLine, ...]:
+    """What was sold and is lost; banks may take more than that: a loss without VAT."""
+    part = min(amount, gross_of(sold))
+    lines = share_of(sold, part) if part > 0 else ()
+    return lines if amount == part else (*lines, VatLine(Decimal(0), amount - part, 0))
 
 
 def _about(p: Payment, w: World, **more: Any) -> postings.About:

@@ -157,7 +157,7 @@ REGISTERED: dict[str, Decide] = {
     "refund_pending": settling.refund_pending,
     "disputed": settling.disputed,
     "dispute_won": settling.dispute_won,
-    "dispute_lost": nothing,
+    "dispute_lost": settling.dispute_lost,
 }
 COMPANY: dict[str, Decide] = {
     **REGISTERED,

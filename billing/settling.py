@@ -63,8 +63,13 @@ def capture_failed(p: Payment, w: World, now: datetime) -> Step | None:
     if p.intent_status == "succeeded":
         return capturing(p, w, now)
     if w.review in ("write_off", "waive"):
-        changes = {"written_off": p.gross or 0}
-        return Step("written_off", "written off by staff", changes, effects=("write_off",))
+        changes: dict[str, object] = {"written_off": p.gross or 0}
+        if p.intent_status != "requires_capture":
+            return Step("written_off", "written off by staff", changes, effects=("write_off",))
+        changes["failure"] = "waived"  # it is still held, and nobody will take it
+        return Step(
+            "releasing", "written off by staff", changes, effects=("end_token", "write_off")
+        )
     return None
 
 
@@ -172,3 +177,10 @@ def disputed(_p: Payment, w: World, _now: datetime) -> Step | None:
 
 def dispute_won(p: Payment, w: World, _now: datetime) -> Step | None:
     return _refund(p, w)
+
+
+def dispute_lost(p: Payment, w: World, _now: datetime) -> Step | None:
+    """Whoever asked for a refund meanwhile reads that there is nothing left to give back."""
+    for refund in w.refunds:
+        return Step(p.state, effects=(f"reject_refund:{refund.refund_request_id}",))
+    return None

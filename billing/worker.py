@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 from msgspec import Struct
 
-from billing import BillingError, outbox, webhooks
+from billing import outbox, webhooks
 from billing.effects import Context
 from billing.gateway import Gateway
-from billing.payments import StuckError, advance
+from billing.payments import advance
 from sql import DatabaseError
 from sql.database import Connection, connect
 from sql.queries import load_queries
@@ -149,7 +149,9 @@ class Worker:
         for payment_id in sorted(payment_ids):
             try:
                 advance(connection, payment_id, self.context, self.now())
-            except (BillingError, StuckError, psycopg.DataError, psycopg.IntegrityError) as error:
+            except LOST:
+                raise
+            except Exception as error:
                 log.exception("payment %d is stuck", payment_id)
                 self._report(connection, payment_id, error)
 

@@ -58,6 +58,11 @@ SELECT coalesce(s.operator_id, p.operator_id, (SELECT min(operator_id) FROM oper
 FROM session s JOIN cdr c USING (session_id) LEFT JOIN payment p USING (session_id)
 WHERE s.session_id = :session_id ORDER BY c.cdr_id LIMIT 1;
 
+-- name: receipt_in_force(payment_id)$
+-- The newest receipt of a payment: a correction upwards has credited the one before.
+SELECT receipt_id FROM receipt WHERE payment_id = :payment_id AND credits_receipt_id IS NULL
+ORDER BY receipt_id DESC LIMIT 1;
+
 -- name: currency_of_cdr(cdr_id)$
 -- What a CDR is counted in.
 SELECT currency FROM cdr WHERE cdr_id = :cdr_id;
@@ -86,10 +91,13 @@ SELECT dispute_id, amount, status FROM dispute
 WHERE payment_id = :payment_id ORDER BY opened_at DESC LIMIT 1;
 
 -- name: decision_about(payment_id)$
--- What a human decided last about a payment; resolving without a word means: charge it.
+-- What a human decided last about a payment; resolving without a word means: charge it. That it
+-- can't be priced all the same is a new question, with a deadline.
 SELECT coalesce(decision, 'charge') FROM review_item
 WHERE payment_id = :payment_id AND resolved_at IS NOT NULL
     AND (kind IN ('quarantine', 'cannot_price') OR decision IS NOT NULL)
+    AND (decision = 'waive' OR NOT EXISTS (SELECT FROM review_item q
+        WHERE q.payment_id = :payment_id AND q.kind = 'cannot_price' AND q.resolved_at IS NULL))
 ORDER BY resolved_at DESC LIMIT 1;
 
 -- name: add_payment_event(payment_id, state_version, at, from_state, to_state, why, detail)!
