@@ -4,18 +4,21 @@ A station that was out of contact delivers its readings later; the estimate give
 A guest's charge may only fall.
 """
 
+import logging
 from datetime import datetime, timedelta
 
+import psycopg
 from msgspec.structs import replace
 from psycopg.types.json import Jsonb
 
-from billing import ledger, postings
+from billing import BillingError, ledger, postings
 from billing.credits import Corrected, correct_cdr, sessions_to_correct
 from billing.payment import CAPTURED
 from billing.vat import VatLine
 from sql.database import Connection
 from sql.queries import load_queries
 
+log = logging.getLogger("kilowatch.billing")
 queries = load_queries("payments")
 
 HOW_LONG = timedelta(days=60)  # after its start a session's readings are still looked at
@@ -26,7 +29,16 @@ REASON = "The station delivered readings later"
 def correct_due(connection: Connection, now: datetime) -> int:
     """Correct every session whose readings have changed; how many that were."""
     found = sessions_to_correct(connection, now - HOW_LONG, AT_ONCE)
-    return sum(_correct(connection, session_id, now) for session_id in found)
+    return sum(_try(connection, session_id, now) for session_id in found)
+
+
+def _try(connection: Connection, session_id: int, now: datetime) -> bool:
+    """What one session can't be keeps no other waiting."""
+    try:
+        return _correct(connection, session_id, now)
+    except (BillingError, psycopg.DataError, psycopg.IntegrityError):
+        log.exception("session %d is not corrected", session_id)
+        return False
 
 
 def _correct(connection: Connection, session_id: int, now: datetime) -> bool:

@@ -26,6 +26,7 @@ CLOCKS_APART = timedelta(days=1)  # a session of ours is looked for among those 
 LOOK_AGAIN = {
     "created": 2, "awaiting_payment": 15, "authorised": 1, "start_requested": 1, "charging": 10,
     "stopping": 5, "completed": 30, "capturing": 15, "releasing": 5, "refund_pending": 10,
+    "receivable": 3600,  # there may be a month's worth of them
 }  # fmt: skip
 LOOK_AGAIN_ELSE = 600
 

@@ -8,8 +8,9 @@ import pytest
 from paying import TARIFF, Street
 from registering import Members
 
-from billing import worker
+from billing import BillingError, corrections, worker
 from billing.corrections import correct_due
+from billing.credits import correct_cdr
 from billing.double import Double
 from billing.effects import Context
 from billing.gateway import Gateway, RefusedError
@@ -177,6 +178,49 @@ def test_a_refund_after_a_correction_upwards_credits_the_receipt_that_holds(
         "SELECT n.gross, r.gross FROM receipt n JOIN receipt r"
         " ON r.receipt_id = n.credits_receipt_id ORDER BY n.receipt_id DESC LIMIT 1"
     ) == (-1000, 12475)
+
+
+def test_a_correction_gives_back_what_was_paid_and_not_what_was_written_off(
+    street: Members,
+) -> None:
+    payment_id = street.charged(12_000, hold=5000)  # 59.88 for a hold of 50.00
+    assert street.payment(payment_id)["written_off"] == 988
+    street.run("UPDATE meter_value SET energy_delta_wh = energy_delta_wh - 4000")
+    street.run("UPDATE session SET energy_wh = energy_wh - 4000, version = version + 1")
+    assert correct_due(street.connection, street.now) == 1
+    street.settle()
+    payment = street.payment(payment_id)
+    assert payment["captured"] - payment["refunded"] == 3992
+
+
+def test_a_correction_of_no_more_than_was_written_off_gives_nothing_back(street: Members) -> None:
+    payment_id = street.charged(12_000, hold=5000)
+    street.run("UPDATE meter_value SET energy_delta_wh = energy_delta_wh - 1000")
+    street.run("UPDATE session SET energy_wh = energy_wh - 1000, version = version + 1")
+    assert correct_due(street.connection, street.now) == 1
+    street.settle()
+    assert (street.state(payment_id), street.rows("SELECT * FROM refund_request")) == (
+        "settled", [],
+    )  # fmt: skip
+
+
+def test_a_session_that_can_t_be_corrected_keeps_no_other_waiting(
+    street: Members, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (street.charged(20_000) for _ in range(2))
+    (bad,) = street.row("SELECT session_id FROM payment WHERE payment_id = %s", first)
+    street.run("UPDATE meter_value SET energy_delta_wh = energy_delta_wh - 5000")
+    street.run("UPDATE session SET energy_wh = energy_wh - 5000, version = version + 1")
+
+    def refuse(connection: Any, session_id: int, *rest: Any, **more: Any) -> Any:
+        if session_id == bad:
+            raise BillingError("no price")
+        return correct_cdr(connection, session_id, *rest, **more)
+
+    monkeypatch.setattr(corrections, "correct_cdr", refuse)
+    assert correct_due(street.connection, street.now) == 1
+    street.settle()
+    assert (street.state(first), street.state(second)) == ("settled", "partly_refunded")
 
 
 # -- mistakes of ours ----------------------------------------------------------------------------

@@ -190,7 +190,7 @@ WHERE p.pay_secret = :secret;
 
 -- name: ask_to_pay(payment_id, now)$
 -- The driver waits for a page to pay on; one that is open and good for a while is that page.
-UPDATE payment SET pay_requested_at = CASE WHEN checkout_status = 'open'
+UPDATE payment SET look_at = :now, pay_requested_at = CASE WHEN checkout_status = 'open'
         AND checkout_expires_at > :now::timestamptz + interval '1 minute'
     THEN pay_requested_at ELSE :now END
 WHERE payment_id = :payment_id AND state = 'receivable' RETURNING payment_id;

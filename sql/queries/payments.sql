@@ -68,9 +68,18 @@ ORDER BY receipt_id DESC LIMIT 1;
 SELECT currency FROM cdr WHERE cdr_id = :cdr_id;
 
 -- name: add_correction(payment_id, amount, reason, receipt_id, at)!
--- Money that a corrected session gives back; its credit note is written already.
+-- Money that a corrected session gives back; its credit note is written already. A guest gets what
+-- was paid beyond the new price: what exceeded the hold was written off and never paid.
 INSERT INTO refund_request (payment_id, kind, amount, reason, requested_by, requested_at, receipt_id)
-VALUES (:payment_id, 'correction', :amount, :reason, 'billing', :at, :receipt_id);
+SELECT payment_id, 'correction', back, :reason, 'billing', :at, :receipt_id
+FROM (
+    SELECT p.payment_id, CASE WHEN p.channel <> 'guest' THEN :amount::bigint
+        ELSE least(:amount::bigint, p.captured - p.refunded
+            - coalesce((SELECT sum(q.amount) FROM refund_request q WHERE q.payment_id = p.payment_id
+                AND q.status IN ('requested', 'sent') AND q.receipt_id IS NOT NULL), 0)
+            - (SELECT sum(r.gross) FROM receipt r WHERE r.payment_id = p.payment_id)) END AS back
+    FROM payment p WHERE p.payment_id = :payment_id
+) one WHERE back > 0;
 
 -- name: add_correction_review(payment_id, evidence, at)!
 -- A session that turned out to cost more than was charged: a human decides.
@@ -209,9 +218,14 @@ WHERE s.ended_at IS NULL AND p.state IN ('expired', 'released');
 -- name: payments_at(evse_keys, since)
 -- Payments that news of these evses may concern: open ones, and those given up lately.
 SELECT payment_id FROM payment
-WHERE evse_key = ANY(:evse_keys) AND (state IN ('start_requested', 'charging', 'stopping',
-    'releasing', 'authorised') OR state IN ('released', 'expired') AND id_token IS NOT NULL
-    AND state_at > :since);
+WHERE evse_key = ANY(:evse_keys)
+    AND state IN ('authorised', 'start_requested', 'charging', 'stopping')
+UNION ALL
+-- a hold lasts a week: older ones, of which an evse has thousands, need not be read
+SELECT payment_id FROM payment
+WHERE evse_key = ANY(:evse_keys) AND created_at > :since::timestamptz - interval '8 days'
+    AND (state = 'releasing' OR state IN ('released', 'expired') AND id_token IS NOT NULL
+        AND state_at > :since);
 
 -- name: payments_on_evses()
 -- Every payment that waits for its evse or charges.
