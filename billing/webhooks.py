@@ -43,10 +43,11 @@ def create_blueprint(
     def webhook() -> Response:
         if not secret:
             return _text("KILOWATCH_STRIPE_WEBHOOK_SECRET is not set", 503)
-        if (request.content_length or 0) > LARGEST:
+        payload = _payload()
+        if payload is None:
             return _text(f"expected at most {LARGEST} bytes", 413)
         try:
-            event = read(request.get_data(), request.headers.get("Stripe-Signature"), secret)
+            event = read(payload, request.headers.get("Stripe-Signature"), secret)
         except (SignatureError, WebhookError) as error:
             log.warning("webhook refused: %s", error)
             return _text(str(error), 400)
@@ -56,6 +57,15 @@ def create_blueprint(
 
     routes.add_url_rule("/stripe/webhook", view_func=webhook, methods=["POST"])
     return routes
+
+
+def _payload() -> bytes | None:
+    """What was sent, None when it is too large; of what names no length no more is read either."""
+    if (request.content_length or 0) > LARGEST:
+        return None
+    request.max_content_length = LARGEST + 1
+    payload = request.get_data()
+    return None if len(payload) > LARGEST else payload
 
 
 def _text(text: str, status: int) -> Response:

@@ -4,6 +4,7 @@ no webhook is ever taken for the truth."""
 import json
 import time
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -110,6 +111,16 @@ def test_a_zero_byte_in_an_event_does_no_harm(client: FlaskClient, street: Stree
 
 def test_an_event_as_large_as_a_film_is_refused(client: FlaskClient) -> None:
     assert post(client, b"x" * 1_000_001, "t=1,v1=00").status_code == 413
+
+
+def test_a_large_event_that_keeps_its_length_to_itself_is_refused(client: FlaskClient) -> None:
+    body = BytesIO(b"x" * 5_000_000)
+    answer = client.post(
+        "/stripe/webhook", input_stream=body, environ_overrides={"wsgi.input_terminated": True},
+        headers={"Transfer-Encoding": "chunked"},
+    )  # fmt: skip
+    assert answer.status_code == 413
+    assert body.tell() < 2_000_000
 
 
 def test_without_a_secret_nothing_is_taken(plain_database: str) -> None:
