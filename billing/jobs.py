@@ -9,6 +9,7 @@ from billing.corrections import correct_due
 from billing.effects import Context
 from billing.ended import take_ended
 from billing.files import make_due
+from billing.forgetting import forget
 from billing.gateway import Gateway
 from billing.invoice_payments import book_noted
 from billing.mails import send_due
@@ -46,7 +47,11 @@ def make_worker(settings: Settings, dsn: str) -> Worker:
 
 def jobs_of(settings: Settings) -> tuple[Job, ...]:
     """Among them: what Stripe says against what is booked, and the invariants, every hour."""
-    always = (Job("corrections", 60, _correct), Job("month_papers", 3600, _month_papers))
+    always = (
+        Job("corrections", 60, _correct),
+        Job("month_papers", 3600, _month_papers),
+        Job("forget", 24 * 3600, _forget),
+    )
     if not settings.stripe_api_key:
         return always
     return (*always, Job("reconcile", 3600, partial(_reconcile, settings)))
@@ -54,6 +59,10 @@ def jobs_of(settings: Settings) -> tuple[Job, ...]:
 
 def _correct(connection: Connection) -> None:
     correct_due(connection, datetime.now(UTC))
+
+
+def _forget(connection: Connection) -> None:
+    forget(connection, datetime.now(UTC))
 
 
 def _month_papers(connection: Connection) -> None:

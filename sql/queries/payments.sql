@@ -284,6 +284,26 @@ LIMIT 1;
 -- Looked into.
 UPDATE stripe_event SET processed_at = :at WHERE event_id = :event_id;
 
+-- name: forget_events(before)!
+-- Webhooks that were looked into before then.
+DELETE FROM stripe_event WHERE processed_at < :before;
+
+-- name: forget_mails(before)!
+-- Mails older than that which were sent or given up.
+DELETE FROM mail WHERE created_at < :before AND (sent_at IS NOT NULL OR failed_at IS NOT NULL);
+
+-- name: forget_addresses(before)!
+-- Where guests' receipts went, of payments at rest.
+UPDATE payment SET email = NULL
+WHERE email IS NOT NULL AND channel = 'guest' AND created_at < :before AND state IN ('expired',
+    'released', 'settled', 'written_off', 'partly_refunded', 'refunded', 'dispute_won',
+    'dispute_lost');
+
+-- name: forget_answers(before)!
+-- The addresses in what Stripe answered.
+UPDATE outbox SET response = response - 'email'
+WHERE created_at < :before AND finished_at IS NOT NULL AND response ->> 'email' IS NOT NULL;
+
 -- name: refund_seen(refund_request_id, refund_id, outcome)!
 -- What Stripe says of a refund; once it has ended it stays so, unless it fails afterwards.
 UPDATE refund_request SET refund_id = :refund_id, outcome = :outcome,
