@@ -13,7 +13,7 @@ from sql.queries import load_queries
 queries = load_queries("finance")
 READING = ("finance", "manager")  # and admins, who may do everything
 ACTING = ("finance",)
-PAGE_ROWS = 50
+PAGE_ROWS = 50  # of the ledger also in sql/queries/finance.sql
 SOLD = ("earned", "credit", "refund", "adjustment")
 
 
@@ -114,9 +114,7 @@ def read_rows(scope: Scope, before: tuple[datetime, int] | None = None) -> list[
     """One page of what was sold, newest first; `before` is the last row of the page before."""
     at, number = before or (scope.end, 0)
     with deps().connection() as connection:
-        rows: list[Row] = queries.rows(
-            connection, before_at=at, before_id=number, at_most=PAGE_ROWS, **vars(scope)
-        )
+        rows: list[Row] = queries.rows(connection, before_at=at, before_id=number, **vars(scope))
     return rows
 
 

@@ -19,6 +19,7 @@ CREATE TABLE cdr (
 );
 CREATE UNIQUE INDEX cdr_session ON cdr (session_id) WHERE corrects_cdr_id IS NULL;
 CREATE INDEX cdr_of_session ON cdr (session_id, cdr_id DESC);
+CREATE INDEX cdr_created ON cdr (created_at) INCLUDE (session_id, gross) WHERE gross <> 0;
 
 -- Charging states a station reported within a transaction (2.0.1): the session row keeps only the
 -- newest, and a pause of the charger's own must not become parking when the session has ended.
@@ -94,7 +95,8 @@ CREATE TABLE receipt (
 -- One receipt per session; credit notes refer to theirs.
 CREATE UNIQUE INDEX receipt_session ON receipt (cdr_id) WHERE credits_receipt_id IS NULL;
 CREATE INDEX receipt_shown_number ON receipt (shown_number);
-CREATE INDEX receipt_issued ON receipt (issued_at DESC);
+-- with what a month's range of numbers is made of: no need to visit every receipt for it
+CREATE INDEX receipt_issued ON receipt (issued_at DESC) INCLUDE (series, number);
 CREATE INDEX receipt_payment ON receipt (payment_id);
 CREATE INDEX receipt_credits ON receipt (credits_receipt_id) WHERE credits_receipt_id IS NOT NULL;
 

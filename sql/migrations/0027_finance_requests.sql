@@ -43,6 +43,8 @@ CREATE INDEX payment_card ON payment (card_last4, created_at DESC) WHERE card_la
 CREATE INDEX receipt_all_of_session ON receipt (session_id);
 CREATE INDEX dispute_payment ON dispute (payment_id);
 CREATE INDEX journal_operator_booked ON journal (operator_id, booked_at DESC, journal_id DESC);
+CREATE INDEX journal_sold ON journal (operator_id, booked_at DESC, journal_id DESC)
+    WHERE kind IN ('earned', 'refund', 'credit', 'adjustment');
 CREATE INDEX book_check_at ON book_check (checked_at);
 CREATE INDEX payout_open ON payout (operator_id) WHERE status IN ('pending', 'in_transit');
 CREATE INDEX mail_receipt ON mail ((parameters ->> 'receipt_id'));

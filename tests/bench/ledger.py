@@ -112,6 +112,8 @@ def readings(connection: Connection, scope: Scope) -> dict[str, Callable[[], obj
         ),
         "one session's trail": lambda: trails.read_trail(reference),
         "what keeps the month open": lambda: books.close_blockers(scope, month),
+        "first page of receipts": lambda: books.receipts(None, None, False, (scope.end, 0)),
+        "a receipt by its number": lambda: books.receipts(None, LATER, False, (scope.end, 0)),
     }
 
 
