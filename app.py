@@ -285,7 +285,10 @@ def _introduce(
 
     logins = "\n".join(f"    {email:<24}{password}" for email, password in passwords.items())
     ocpp = f"ws://{given.ocpp_host}:{given.ocpp_port}/ocpp/{OWN_STATION}"
-    told = {"web": _web(given), "logins": logins, "ocpp": ocpp, "panel": panel_port}
+    told = {
+        "payment": "with your Stripe account" if given.stripe_api_key
+        else "Stripe is a double here, with test cards"}  # fmt: skip
+    told |= {"web": _web(given), "logins": logins, "ocpp": ocpp, "panel": panel_port}
     own = {"station": OWN_STATION, "password": own_password, "token": OWN_TOKEN}
     click.echo(DEMO_READY.format(**told, **own))
 
@@ -296,6 +299,7 @@ Kilowatch is ready.
   Control room        http://{web}/app/
 {logins}
   Public page         http://{web}/
+    choose a free charger and pay: {payment}
   Cut a site, refuse starts, freeze meters   http://127.0.0.1:{panel}/
 
   Connect your own station (OCPP 1.6 or 2.0.1, Basic authentication):

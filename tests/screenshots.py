@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 STAFF = {"board": "/app/", "stations": "/app/stations", "station": "/app/station/ODH-01",
-         "energy": "/app/energy"}  # fmt: skip
+         "energy": "/app/energy", "ledger": "/app/ledger"}  # fmt: skip
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
 SETTLE_MS = 4000
@@ -28,14 +28,14 @@ SETTLE_MS = 4000
 @contextmanager
 def demo(days: int) -> Iterator[tuple[str, str]]:
     """A demo of its own: its address and the administrator's password."""
-    ports = _free_ports(3)
+    ports = _free_ports(4)
     with tempfile.TemporaryDirectory() as folder:
         environment = {
             **os.environ, "KILOWATCH_DATA_DIR": folder, "KILOWATCH_OCPP_PORT": str(ports[0]),
             "KILOWATCH_WEB_PORT": str(ports[1]),
         }  # fmt: skip
         command = [sys.executable, "app.py", "demo", "--days", str(days),
-                   "--panel-port", str(ports[2])]  # fmt: skip
+                   "--panel-port", str(ports[2]), "--stripe-port", str(ports[3])]  # fmt: skip
         with subprocess.Popen(
             command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True
         ) as process:
@@ -90,12 +90,30 @@ def for_readme(browser: Browser, base: str, password: str) -> None:
     images = ROOT / "docs" / "images"
     images.mkdir(exist_ok=True)
     page = staff(browser, base, password)
-    for name in ("board", "station", "energy"):
+    for name in ("board", "station", "energy", "ledger"):
         shoot(page, base + STAFF[name], images / f"{name}.png")
     choose(page, base, "sv", "light")
     shoot(page, base + "/app/", images / "board-light.png")
     phone = browser.new_page(viewport=PHONE, locale="sv-SE")  # type: ignore[arg-type]
     shoot(phone, base + "/", images / "public.png")
+    pay(phone, base)
+    phone.screenshot(path=images / "charging.png")
+    phone.get_by_role("button", name="Stoppa laddningen").click()
+    phone.get_by_role("button", name="Ja, stoppa nu").click()
+    phone.get_by_role("link", name="Visa och spara kvittot").click(timeout=60_000)
+    phone.wait_for_timeout(SETTLE_MS)
+    phone.screenshot(path=images / "receipt.png")
+
+
+def pay(phone: Page, base: str) -> None:
+    """Reserve money at the double for a fast charger and charge until there is a curve to see."""
+    phone.goto(f"{base}/?kw=150&free=1")
+    phone.locator("a[href^='/site/']").first.click()
+    phone.locator("a[href^='/e/']:has-text('Ledig')").first.click()
+    phone.get_by_role("button", name="Betala och starta").click()
+    phone.locator("button.pay").click(timeout=30_000)
+    phone.locator("article.busy").wait_for(timeout=120_000)
+    phone.wait_for_timeout(150_000)
 
 
 def everything(browser: Browser, base: str, password: str, folder: Path) -> None:
