@@ -285,7 +285,7 @@ def _introduce(
 
     logins = "\n".join(f"    {email:<24}{password}" for email, password in passwords.items())
     ocpp = f"ws://{given.ocpp_host}:{given.ocpp_port}/ocpp/{OWN_STATION}"
-    told = {
+    told: dict[str, object] = {
         "payment": "with your Stripe account" if given.stripe_api_key
         else "Stripe is a double here, with test cards"}  # fmt: skip
     told |= {"web": _web(given), "logins": logins, "ocpp": ocpp, "panel": panel_port}
