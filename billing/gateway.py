@@ -198,9 +198,12 @@ class Gateway:
         return Seen()
 
     def _forget(self, _ids: Ids, parameters: Any, options: Any) -> Seen:
-        """A customer without an address is nobody."""
-        nobody: Any = {"email": "", "metadata": {}}
-        self._api.customers.update(parameters["customer"], nobody, options)
+        """Delete the customer, with the address and any card; one that is gone is forgotten."""
+        try:
+            self._api.customers.delete(parameters["customer"], {}, options)
+        except stripe.InvalidRequestError as error:
+            if error.code != "resource_missing":
+                raise
         return Seen()
 
     def _look(self, ids: Ids, _parameters: Any, _options: Any) -> Seen:

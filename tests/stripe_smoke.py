@@ -141,6 +141,12 @@ class Smoke:
         equal(done, intent_status="succeeded", captured=CAPTURED, held=0, card_last4="4242")
         equal(self.ask("charged", NOTHING, asked), intent_id=done.intent_id, captured=CAPTURED)
 
+    def a_driver_is_forgotten(self) -> None:
+        for _ in range(2):
+            self.ask("forget", NOTHING, {"customer": self.customer})
+        gone = charge(CAPTURED, "automatic") | {"customer": self.customer, "off_session": True}
+        equal(self.ask("charge", NOTHING, gone), charge_problem="resource_missing")
+
     def the_balance_shows_what_happened(self) -> None:
         wanted = {"charge": CAPTURED, "refund": -REFUNDED}
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -174,6 +180,7 @@ STEPS = (
     Smoke.a_declined_card_is_an_answer,
     Smoke.a_driver_gets_a_page_to_save_a_card_on,
     Smoke.a_driver_is_charged_while_away,
+    Smoke.a_driver_is_forgotten,
     Smoke.the_balance_shows_what_happened,
 )
 

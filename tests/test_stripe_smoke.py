@@ -83,3 +83,25 @@ def test_a_test_card_by_name_can_be_confirmed_later_but_not_after_it_was_used(
     assert intents.confirm(intent.id).status == "succeeded"
     with pytest.raises(stripe.InvalidRequestError, match="previously used"):
         intents.create({**asked, "payment_method": method})
+
+
+def test_a_deleted_customer_is_nobody_and_its_cards_are_useless(
+    stripe_double: Double, stripe_client: stripe.StripeClient
+) -> None:
+    customers = stripe_client.v1.customers
+    customer = customers.create({"email": "dave@example.org"}).id
+    asked: Any = {"mode": "setup", "currency": "sek", "customer": customer,
+                  "success_url": "http://kilowatch.test/"}  # fmt: skip
+    stripe_double.pay(stripe_client.v1.checkout.sessions.create(asked).id)
+    (method,) = stripe_client.v1.payment_methods.list({"customer": customer}).data
+    assert customers.delete(customer).deleted
+    assert customers.retrieve(customer).to_dict() == {
+        "id": customer, "object": "customer", "deleted": True,
+    }  # fmt: skip
+    assert customers.list().data == []
+    assert "dave@example.org" not in str(stripe_double.objects("customer"))
+    for use in (lambda: customers.delete(customer), lambda: customers.update(customer, {})):
+        with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
+            use()
+    with pytest.raises(stripe.InvalidRequestError, match="not attached"):
+        stripe_client.v1.payment_methods.detach(method.id)

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from billing.double.cards import detach
 from billing.double.charges import merge_metadata
 from billing.double.errors import Obj, malformed
 from billing.double.world import World, base
 
+GONE = "deleted"
 FIELDS = ("email", "name", "phone", "description", "preferred_locales")
 
 
@@ -40,7 +42,26 @@ def update_customer(world: World, given: Obj, customer_id: str) -> Obj:
     return world.put(customer, "customer.updated", {})
 
 
+def delete_customer(world: World, _given: Obj, customer_id: str) -> Obj:
+    """DELETE /v1/customers/{id}: for good, and nobody can be charged by its cards any more."""
+    customer = world.get("customer", customer_id, "id")
+    for method in world.store.find("payment_method", ("customer", "=", customer_id)):
+        detach(world, {}, method["id"])
+    world.emit("customer.deleted", customer)
+    gone = {"id": customer_id, "object": "customer", "deleted": True}
+    world.put(gone | {"created": customer["created"], "status": GONE})
+    return gone
+
+
+def retrieve_customer(world: World, _given: Obj, customer_id: str) -> Obj:
+    """GET /v1/customers/{id}: of one that was deleted, that it was."""
+    found = world.store.get("customer", customer_id)
+    if found and found.get("deleted"):
+        return {name: found[name] for name in ("id", "object", "deleted")}
+    return world.get("customer", customer_id, "id")
+
+
 def list_customers(_world: World, given: Obj) -> dict[str, Any]:
     """GET /v1/customers"""
     conditions = [("email", "=", given["email"])] if "email" in given else []
-    return {"kind": "customer", "conditions": conditions}
+    return {"kind": "customer", "conditions": [("status", "IS NOT", GONE), *conditions]}

@@ -86,9 +86,9 @@ class World:
         return f"{prefix}_{''.join(letters)}"
 
     def get(self, kind: str, object_id: str, param: str = "id", status: int = 404) -> Obj:
-        """The object, or Stripe's resource_missing."""
+        """The object, or Stripe's resource_missing; what was deleted is missing, too."""
         obj = self.store.get(kind, object_id)
-        if obj is None:
+        if obj is None or obj.get("deleted"):
             raise missing(kind, object_id, param, status)
         return obj
 
