@@ -172,7 +172,15 @@ def merge(connection: Connection, p: Payment, seen: Seen, now: datetime) -> None
                                 refund_id=refund.refund_id, outcome=refund.status)  # fmt: skip
     for dispute in seen.disputes:
         told = {name: getattr(dispute, name) for name in dispute.__struct_fields__}
-        queries.dispute_seen(connection, payment_id=p.payment_id, at=now, **told)
+        news = queries.dispute_seen(connection, payment_id=p.payment_id, at=now, **told)
+        if news and dispute.status == "warning_needs_response":  # the bank asks, nothing is taken
+            evidence = Jsonb({"dispute": dispute.dispute_id, "reason": dispute.reason})
+            queries.add_review(
+                connection, kind="dispute_inquiry", subject=f"payment {p.reference}",
+                payment_id=p.payment_id, session_id=p.session_id, amount=dispute.amount,
+                currency=p.currency, evidence=evidence, opened_at=now,
+                deadline_at=dispute.evidence_due_at,
+            )  # fmt: skip
 
 
 def _checkout(p: Payment, seen: Seen) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from billing.payment import CAPTURE_BEFORE, DOUBTFUL, QUARANTINE, Payment, World
+from billing.payment import CAPTURE_BEFORE, DOUBTFUL, QUARANTINE, Dispute, Payment, World
 from billing.step import Call, Review, Step, may_ask_again, release
 
 # Stripe refuses to charge less (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts)
@@ -120,11 +120,16 @@ def released(p: Payment, w: World, now: datetime) -> Step | None:
 
 def settled(p: Payment, w: World, _now: datetime) -> Step | None:
     """Refunds people ask for, and disputes the bank opens."""
-    if w.dispute and w.dispute.status not in WITHOUT_LOSS:
+    if w.dispute and w.dispute.status not in WITHOUT_LOSS and not is_inquiry(w.dispute):
         amount = w.dispute.amount
         review = Review("dispute", evidence={"dispute": w.dispute.dispute_id}, amount=amount)
         return Step("disputed", "dispute opened", effects=("dispute",), reviews=(review,))
     return _refund(p, w)
+
+
+def is_inquiry(dispute: Dispute) -> bool:
+    """The bank only asks (warning_needs_response ..): no money has moved."""
+    return dispute.status.startswith("warning")
 
 
 def _refund(p: Payment, w: World) -> Step | None:

@@ -19,7 +19,7 @@ from billing.effects import Context
 from billing.gateway import Gateway
 from billing.payments import advance
 from sql import DatabaseError
-from sql.database import Connection, connect
+from sql.database import Connection, connect, sync_pool
 from sql.queries import load_queries
 
 log = logging.getLogger("kilowatch.billing")
@@ -81,6 +81,7 @@ class Worker:
         self._others = others or {}
         self._busy: set[str] = set()
         self._closing = threading.Event()
+        self._pool = sync_pool(dsn, application_name="kilowatch stripe", max_size=SENDERS)
         self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="stripe")
         self._helpers = ThreadPoolExecutor(HELPERS, thread_name_prefix="papers")
 
@@ -90,6 +91,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until closed; a lost database is tried again."""
+        self._pool.open()
         try:
             while not self._closing.is_set():
                 try:
@@ -104,6 +106,7 @@ class Worker:
         finally:
             self._senders.shutdown(cancel_futures=True)
             self._helpers.shutdown(cancel_futures=True)
+            self._pool.close()
 
     def _follow(self, connection: Connection) -> None:
         for channel in (*LISTEN, *self._others):
@@ -179,7 +182,7 @@ class Worker:
 
     def _send(self, due: outbox.Due) -> None:
         try:
-            with connect(self.dsn, application_name="kilowatch stripe") as connection:
+            with self._pool.connection() as connection:
                 outbox.send(connection, self.gateway, due, self.now())
         except LOST as error:  # the lease ends, and somebody sends it again
             log.warning("%s of %s: outcome not stored: %s", due.call, due.about, error)

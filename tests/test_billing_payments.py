@@ -10,6 +10,9 @@ from paying import TARIFF, Street
 from billing.assignment import add_tariff, find_place
 from billing.corrections import correct_due
 from billing.double import Double
+from billing.gateway import DisputeSeen, Seen
+from billing.outbox import merge
+from billing.payments import locked
 from billing.webhooks import Event, keep, process
 from sql.database import connect
 
@@ -364,3 +367,18 @@ def test_webhooks_never_wait_for_whoever_keeps_an_answer_about_the_same_payment(
         assert process(street.connection, street.now) == 2
     looks = "SELECT count(*) FROM outbox WHERE call = 'look' AND finished_at IS NULL"
     assert street.row(looks) == (1,)
+
+
+def test_a_bank_that_only_asks_moves_no_money_and_a_human_is_told_once(street: Street) -> None:
+    payment_id = street.charged(20_000)
+    payment = street.payment(payment_id)
+    asked = DisputeSeen("dp_1", payment["charge_id"], 9980, "SEK", "fraudulent",
+                        "warning_needs_response", None, street.now)  # fmt: skip
+    for _ in range(2):
+        with street.connection.transaction():
+            p = locked(street.connection, payment_id)
+            merge(street.connection, p, Seen(disputes=[asked]), street.now)
+    street.settle()
+    assert street.state(payment_id) == "settled"
+    assert street.balance("1585") == 0
+    assert street.rows("SELECT kind FROM review_item") == [("dispute_inquiry",)]

@@ -72,6 +72,7 @@ REVIEWS = {
     "refund_failed": mark("Refund failed"),
     "receivable_overdue": mark("A driver has not paid"),
     "dispute": mark("Dispute (chargeback)"),
+    "dispute_inquiry": mark("The bank asks about a payment"),
     "mail_failed": mark("A mail could not be delivered"),
 }
 REFUND_KINDS = {

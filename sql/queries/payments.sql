@@ -207,7 +207,7 @@ ORDER BY look_at LIMIT :count;
 SELECT payment_id FROM refund_request WHERE status IN ('requested', 'sent')
 UNION
 SELECT d.payment_id FROM dispute d JOIN payment p USING (payment_id)
-WHERE d.closed_at IS NULL AND d.status <> 'warning_closed'
+WHERE d.closed_at IS NULL AND d.status NOT LIKE 'warning%%'
     AND p.state NOT IN ('disputed', 'dispute_won', 'dispute_lost')
 UNION
 SELECT payment_id FROM payment WHERE held > 0 AND state IN ('expired', 'released', 'settled')
