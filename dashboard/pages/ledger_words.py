@@ -74,6 +74,10 @@ REVIEWS = {
     "dispute": mark("Dispute (chargeback)"),
     "dispute_inquiry": mark("The bank asks about a payment"),
     "mail_failed": mark("A mail could not be delivered"),
+    "correction_due": mark("Later readings: more is due"),
+    "stuck": mark("The payment does not go on"),
+    "unbilled_session": mark("A session could not be billed"),
+    "invoice_payment": mark("A company's payment could not be booked"),
 }
 REFUND_KINDS = {
     "whole": mark("Whole"),
