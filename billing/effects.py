@@ -16,7 +16,7 @@ from billing import money_effects as money
 from billing.costs import running_cost
 from billing.money import minor_unit
 from billing.payment import WAIT_UNPLUGGED, WARN_AT_PERCENT, Payment, Session, World
-from billing.station_cost import Told, cost_command
+from billing.station_cost import VERSIONS, Told, cost_command
 from billing.step import Call
 from sql import commands
 from sql.database import Connection
@@ -101,6 +101,8 @@ def tell_cost(
     connection: Connection, p: Payment, w: World, session: Session, now: datetime
 ) -> None:
     """For the station's own display, as long as the station takes it."""
+    if w.evse.ocpp_version not in VERSIONS:
+        return
     last = queries.last_cost_told(connection, payment_id=p.payment_id)
     if p.cost is None or (last and (last[2] != "answered" or "error" in (last[3] or {}))):
         return

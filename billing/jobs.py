@@ -12,7 +12,7 @@ from billing.files import make_due
 from billing.forgetting import forget
 from billing.gateway import Gateway
 from billing.invoice_payments import book_noted
-from billing.mails import send_due
+from billing.mails import base_url, send_due
 from billing.months import close_due
 from billing.reconcile import reconcile
 from billing.repricing import price_again
@@ -22,25 +22,28 @@ from sql.database import Connection
 from sql.jobs import Job
 from sql.settings import Settings
 
+Work = Callable[..., object]
 
-def public_url(settings: Settings) -> str:
-    """Where drivers' browsers find us, without a slash at the end."""
-    given = settings.public_url or f"http://{settings.web_host}:{settings.web_port}"
-    return given.rstrip("/")
+
+def _now(work: Work, *more: object) -> Callable[[Connection], None]:
+    """The work as of the instant it begins."""
+
+    def run(connection: Connection) -> None:
+        work(connection, *more, datetime.now(UTC))
+
+    return run
 
 
 def make_worker(settings: Settings, dsn: str) -> Worker:
     """The worker of this installation, not yet running."""
-    context = Context(public_url(settings))
+    context = Context(base_url(settings))
     others: dict[str, Callable[[Connection], object]] = {
-        "mail": lambda connection: send_due(connection, settings, datetime.now(UTC)),
-        "file_request": lambda connection: make_due(connection, datetime.now(UTC)),
-        "session_ended": lambda connection: take_ended(connection, datetime.now(UTC)),
-        "card_setup": lambda connection: cards.request_due(
-            connection, context.public_url, datetime.now(UTC)
-        ),
-        "period_close": lambda connection: close_due(connection, datetime.now(UTC), price_again),
-        "invoice_payment": lambda connection: book_noted(connection, datetime.now(UTC)),
+        "mail": _now(send_due, settings),
+        "file_request": _now(make_due),
+        "session_ended": _now(take_ended),
+        "card_setup": _now(cards.request_due, context.public_url),
+        "period_close": _now(partial(close_due, price=price_again)),
+        "invoice_payment": _now(book_noted),
     }
     return Worker(dsn, Gateway(settings), context, others)
 
@@ -48,26 +51,11 @@ def make_worker(settings: Settings, dsn: str) -> Worker:
 def jobs_of(settings: Settings) -> tuple[Job, ...]:
     """Among them: what Stripe says against what is booked, and the invariants, every hour."""
     always = (
-        Job("corrections", 60, _correct),
-        Job("month_papers", 3600, _month_papers),
-        Job("forget", 24 * 3600, _forget),
+        Job("corrections", 60, _now(correct_due)),
+        Job("month_papers", 3600, _now(month_papers)),
+        Job("forget", 24 * 3600, _now(forget)),
     )
     if not settings.stripe_api_key:
         return always
-    return (*always, Job("reconcile", 3600, partial(_reconcile, settings)))
-
-
-def _correct(connection: Connection) -> None:
-    correct_due(connection, datetime.now(UTC))
-
-
-def _forget(connection: Connection) -> None:
-    forget(connection, datetime.now(UTC))
-
-
-def _month_papers(connection: Connection) -> None:
-    month_papers(connection, datetime.now(UTC))
-
-
-def _reconcile(settings: Settings, connection: Connection) -> None:
-    reconcile(connection, Gateway(settings), datetime.now(UTC), price_again)
+    work = partial(reconcile, price=price_again)
+    return (*always, Job("reconcile", 3600, _now(work, Gateway(settings))))

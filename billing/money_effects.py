@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from billing import BillingError, ledger, postings
 from billing.closing import close_session, credit, note_paid
 from billing.mails import queue_mail
-from billing.payment import CAPTURE_BEFORE, QUARANTINE, Payment, Refund, World
+from billing.payment import Payment, Refund, World
 from billing.vat import VatLine, gross_of, share_of
 from sql.database import Connection
 from sql.queries import load_queries
@@ -41,11 +41,7 @@ def close(connection: Connection, p: Payment, w: World, now: datetime) -> Change
 
 
 def _cannot_price(connection: Connection, p: Payment, problem: str, now: datetime) -> Changes:
-    until = p.quarantined_until
-    if until is None:
-        until = now + QUARANTINE
-        if p.capture_before:
-            until = min(until, p.capture_before - CAPTURE_BEFORE)
+    until = p.quarantined_until or p.quarantine_end(now)
     queries.add_review(
         connection, kind="cannot_price", subject=f"payment {p.reference}", payment_id=p.payment_id,
         session_id=p.session_id, amount=None, currency=p.currency,

@@ -82,6 +82,11 @@ class Payment(Struct, frozen=True):
     pay_requested_at: datetime | None = None
     checkouts: int = 0
 
+    def quarantine_end(self, now: datetime) -> datetime:
+        """Until when a human may look before the hold would be lost."""
+        until = now + QUARANTINE
+        return min(until, self.capture_before - CAPTURE_BEFORE) if self.capture_before else until
+
     @property
     def stop_at(self) -> int:
         """The cost at which charging is stopped, so that what flows until then is paid for too."""

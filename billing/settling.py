@@ -2,12 +2,11 @@
 
 from datetime import datetime
 
-from billing.payment import CAPTURE_BEFORE, DOUBTFUL, QUARANTINE, Dispute, Payment, World
+from billing.payment import DOUBTFUL, Dispute, Payment, World
 from billing.step import Call, Review, Step, may_ask_again, release
 
 # Stripe refuses to charge less (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts)
 SMALLEST_CHARGE = {"SEK": 300, "NOK": 300, "DKK": 250, "EUR": 50, "USD": 50, "GBP": 30}
-WITHOUT_LOSS = ("won", "warning_closed")  # over before we looked, and the money is back
 
 
 # -- money -----------------------------------------------------------------------------------------
@@ -31,7 +30,7 @@ def completed(p: Payment, w: World, now: datetime) -> Step | None:
 def _close(p: Payment, w: World, now: datetime) -> Step | None:
     doubts = DOUBTFUL.intersection(w.session.flags) if w.session else set()
     if doubts and not p.quarantined_until:
-        until = _quarantine_end(p, now)
+        until = p.quarantine_end(now)
         review = Review("quarantine", until, {"flags": sorted(doubts)})
         return Step("completed", changes={"quarantined_until": until}, reviews=(review,))
     if p.quarantined_until and w.review is None:
@@ -41,11 +40,6 @@ def _close(p: Payment, w: World, now: datetime) -> Step | None:
     if w.review == "waive":
         return release("waived")
     return Step("completed", effects=("close",))
-
-
-def _quarantine_end(p: Payment, now: datetime) -> datetime:
-    until = now + QUARANTINE
-    return min(until, p.capture_before - CAPTURE_BEFORE) if p.capture_before else until
 
 
 def capturing(p: Payment, w: World, now: datetime) -> Step | None:
@@ -120,7 +114,7 @@ def released(p: Payment, w: World, now: datetime) -> Step | None:
 
 def settled(p: Payment, w: World, _now: datetime) -> Step | None:
     """Refunds people ask for, and disputes the bank opens."""
-    if w.dispute and w.dispute.status not in WITHOUT_LOSS and not is_inquiry(w.dispute):
+    if w.dispute and w.dispute.status != "won" and not is_inquiry(w.dispute):
         amount = w.dispute.amount
         review = Review("dispute", evidence={"dispute": w.dispute.dispute_id}, amount=amount)
         return Step("disputed", "dispute opened", effects=("dispute",), reviews=(review,))

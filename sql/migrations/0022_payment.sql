@@ -96,6 +96,8 @@ END $$;
 CREATE TRIGGER payment_notify AFTER INSERT OR UPDATE ON payment
     FOR EACH ROW EXECUTE FUNCTION payment_notify();
 
+CREATE INDEX command_payment ON command (payment_id, command_id) WHERE payment_id IS NOT NULL;
+
 -- How a payment came to its state: never changed, one row per version.
 CREATE TABLE payment_event (
     payment_id    bigint NOT NULL REFERENCES payment,
