@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from dashboard.format import NBSP, Format, locale_of
 from dashboard.i18n import mark, t
+from dashboard.public.charges import Charge
 
 HEIGHT = 72  # of the highest bar, as the picture's own units
 # state of the payment -> colour and word; others need none
@@ -24,19 +25,6 @@ WORDS = {
 }
 REVIEW = ("wait", mark("Under review"))
 INVOICE = ("done", mark("Paid by your company"))
-
-
-class Charge(Struct, frozen=True):
-    """`link` leads to the receipt, else there is none; `minor` is None where no price is known."""
-
-    link: str
-    place: str
-    when: str
-    more: str
-    kind: str
-    word: str
-    minor: int | None
-    currency: str
 
 
 class Bar(Struct, frozen=True):

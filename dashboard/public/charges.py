@@ -24,7 +24,7 @@ WORDS = {
 
 
 class Charge(Struct, frozen=True):
-    """`link` leads to the receipt, or to the charger's page; `minor` is None where nothing is."""
+    """`link` leads to the receipt or to the charger's page; `minor` is None without a price."""
 
     link: str
     place: str
