@@ -71,6 +71,7 @@ class Session(msgspec.Struct):
     state_at: datetime | None = None
     first_reading_at: datetime | None = None
     last_reading_at: datetime | None = None
+    charged_until: datetime | None = None
     candidate_wh: int | None = None
     candidate_at: datetime | None = None
     limit_w: int | None = None
@@ -117,7 +118,7 @@ class Session(msgspec.Struct):
 # What a reading moves on in its session; everything else of it changes seldom.
 LIVE = (
     "energy_wh", "register_wh", "register_at", "power_w", "soc_pct", "last_reading_at", "state_at",
-    "seq_no",
+    "seq_no", "charged_until",
 )  # fmt: skip
 steady = attrgetter(*(name for name in Session.__struct_fields__ if name not in LIVE))
 
@@ -170,6 +171,8 @@ class Book(msgspec.Struct):
     fast_rows: list[tuple[Any, ...]] = []
     rows: list[tuple[Any, ...]] = []
     statuses: list[tuple[Station, Evse, Status, datetime]] = []
+    charging_states: list[tuple[Any, ...]] = []
+    authorizations: list[tuple[Any, ...]] = []
     boots: dict[str, tuple[Any, ...]] = {}
     logs: list[tuple[Any, ...]] = []
     live: set[int] = set()

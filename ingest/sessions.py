@@ -30,10 +30,18 @@ def apply(book: Book, station: Station, event: Event, received_at: datetime) -> 
     elif isinstance(event, Status):
         apply_status(book, station, event, received_at)
     elif isinstance(event, Authorization):
-        return Outcome(token=judge(book.tokens.get(event.id_token.lower()), received_at))
+        return apply_authorization(book, station, event, received_at)
     elif isinstance(event, Boot):
         return apply_boot(book, station, event, received_at)
     return Outcome()
+
+
+def apply_authorization(
+    book: Book, station: Station, event: Authorization, received_at: datetime
+) -> Outcome:
+    token = judge(book.tokens.get(event.id_token.lower()), received_at)
+    book.authorizations.append((station.station_id, received_at, event.id_token, token.status))
+    return Outcome(token=token)
 
 
 def apply_boot(book: Book, station: Station, event: Boot, received_at: datetime) -> Outcome:
@@ -189,8 +197,17 @@ def update(book: Book, session: Session, station: Station, event: Transaction) -
         book.main_keys[session.station_id] = -station.station_key
         book.late.setdefault(session.session_id, [])  # counts what came before the evse was known
     session.connector_id = session.connector_id or event.connector_id
-    if event.charging_state and (session.state_at is None or event.at >= session.state_at):
-        session.charging_state, session.state_at = event.charging_state, event.at
+    if event.charging_state:
+        update_state(book, session, event.charging_state, event.at)
+
+
+def update_state(book: Book, session: Session, charging_state: str, at: datetime) -> None:
+    """Every change is kept; the newest is the session's. 2.x repeats the state in every event."""
+    is_newest = session.state_at is None or at >= session.state_at
+    if not (is_newest and charging_state == session.charging_state):
+        book.charging_states.append((session.session_id, at, charging_state))
+    if is_newest:
+        session.charging_state, session.state_at = charging_state, at
 
 
 def count(book: Book, session: Session, reading: Reading, received_at: datetime) -> None:
@@ -225,6 +242,8 @@ def count_register(
     if session.meter_start_wh is None:
         session.meter_start_wh = reading.register_wh
     session.energy_wh += sum(fact.energy_wh for fact in facts)
+    if facts:
+        session.charged_until = reading.measured_at
     for fact in facts:
         if fact.at != reading.measured_at:
             book.fast_rows.append(fact_row(session, fact, received_at, "split", 0))

@@ -241,6 +241,7 @@ async def _recount(connection: AsyncConnection, book: Book, session: Session) ->
     session.keep(result.meter)
     session.flag(*sorted(result.flags))
     session.energy_wh = sum(fact.energy_wh for fact in result.facts)
+    session.charged_until = max((fact.at for fact in result.facts), default=None)
     if points:
         session.meter_start_wh = min(points).register_wh
     changes = difference(result.facts, facts)
@@ -312,7 +313,17 @@ BOOT_COLUMNS = (
 )  # fmt: skip
 
 
+STATE_COLUMNS = ("session_id", "state_at", "charging_state")
+AUTHORIZATION_COLUMNS = ("station_id", "at", "id_token", "status")
+
+
 async def _store_others(connection: AsyncConnection, book: Book) -> None:
+    if book.charging_states:
+        rows = _by_column(STATE_COLUMNS, book.charging_states)
+        await queries.insert_session_states(connection, **rows)
+    if book.authorizations:
+        rows = _by_column(AUTHORIZATION_COLUMNS, book.authorizations)
+        await queries.insert_authorizations(connection, **rows)
     if book.boots:
         await queries.set_boots(connection, **_by_column(BOOT_COLUMNS, book.boots.values()))
     if book.logs:

@@ -313,9 +313,9 @@ def test_a_charger_s_own_pause_is_known_after_the_session_has_ended(
     """2.0.1 tells its states within the transaction, and the session row forgets them."""
     tariff = timed(connection)
     session = charged(connection, [(10, 2_000), (40, 0)], minutes=None)
-    change = "UPDATE session SET charging_state = %s, state_at = %s"
-    connection.execute(change, ["SuspendedEVSE", after(12)])
-    connection.execute(change, ["SuspendedEV", after(20)])
+    told = "INSERT INTO session_state (session_id, state_at, charging_state) VALUES (%s, %s, %s)"
+    connection.execute(told, [session, after(12), "SuspendedEVSE"])
+    connection.execute(told, [session, after(20), "SuspendedEV"])
     connection.execute("UPDATE session SET charging_state = NULL, ended_at = %s", [after(40)])
     # parking: minutes 10 to 12 and 20 to 40
     assert running_cost(connection, session, tariff, after(90)).net == 800 + 1000 + 22 * 200

@@ -99,8 +99,8 @@ FROM evse WHERE station_id = ANY(:station_ids::text[]) HAVING count(*) > 0;
 SELECT s.session_id, s.operator_id, s.site_id, s.station_id, s.evse_id, s.evse_key, s.connector_id,
     s.transaction_id, s.id_token, s.started_at, s.ended_at, s.meter_start_wh, s.meter_stop_wh,
     s.energy_wh, s.register_wh, s.register_at, s.power_w, s.soc_pct, s.charging_state, s.state_at,
-    s.first_reading_at, s.last_reading_at, s.candidate_wh, s.candidate_at, s.limit_w, s.stop_reason,
-    s.stopped_by, s.flags, s.remote_start_id, s.seq_no, s.start_hash, s.version
+    s.first_reading_at, s.last_reading_at, s.charged_until, s.candidate_wh, s.candidate_at,
+    s.limit_w, s.stop_reason, s.stopped_by, s.flags, s.remote_start_id, s.seq_no, s.start_hash, s.version
 FROM session s
 WHERE s.session_id IN (
     SELECT t.session_id FROM session t
@@ -142,13 +142,13 @@ WHERE evse_key = ANY(:evse_keys::integer[]) AND session_id = :session_id
 INSERT INTO session (session_id, operator_id, site_id, station_id, evse_id, evse_key, connector_id,
     transaction_id, id_token, started_at, ended_at, meter_start_wh, meter_stop_wh, energy_wh,
     register_wh, register_at, power_w, soc_pct, charging_state, state_at, first_reading_at,
-    last_reading_at, candidate_wh, candidate_at, limit_w, stop_reason, stopped_by, flags,
-    remote_start_id, seq_no, start_hash, driver_id)
+    last_reading_at, charged_until, candidate_wh, candidate_at, limit_w, stop_reason, stopped_by,
+    flags, remote_start_id, seq_no, start_hash, driver_id)
 SELECT n.session_id, n.operator_id, n.site_id, n.station_id, n.evse_id, n.evse_key, n.connector_id,
     n.transaction_id, n.id_token, n.started_at, n.ended_at, n.meter_start_wh, n.meter_stop_wh,
     n.energy_wh, n.register_wh, n.register_at, n.power_w, n.soc_pct, n.charging_state, n.state_at,
-    n.first_reading_at, n.last_reading_at, n.candidate_wh, n.candidate_at, n.limit_w, n.stop_reason,
-    n.stopped_by, string_to_array(n.flags, ' '), n.remote_start_id, n.seq_no, n.start_hash,
+    n.first_reading_at, n.last_reading_at, n.charged_until, n.candidate_wh, n.candidate_at,
+    n.limit_w, n.stop_reason, n.stopped_by, string_to_array(n.flags, ' '), n.remote_start_id, n.seq_no, n.start_hash,
     (SELECT t.driver_id FROM id_token t WHERE lower(t.id_token) = lower(n.id_token))
 FROM unnest(:session_id::bigint[], :operator_id::integer[], :site_id::integer[],
     :station_id::text[], :evse_id::integer[], :evse_key::integer[], :connector_id::integer[],
@@ -156,14 +156,15 @@ FROM unnest(:session_id::bigint[], :operator_id::integer[], :site_id::integer[],
     :ended_at::timestamptz[], :meter_start_wh::bigint[], :meter_stop_wh::bigint[],
     :energy_wh::bigint[], :register_wh::bigint[], :register_at::timestamptz[], :power_w::real[],
     :soc_pct::real[], :charging_state::text[], :state_at::timestamptz[],
-    :first_reading_at::timestamptz[], :last_reading_at::timestamptz[], :candidate_wh::bigint[],
+    :first_reading_at::timestamptz[], :last_reading_at::timestamptz[],
+    :charged_until::timestamptz[], :candidate_wh::bigint[],
     :candidate_at::timestamptz[], :limit_w::integer[], :stop_reason::text[], :stopped_by::text[],
     :flags::text[], :remote_start_id::integer[], :seq_no::bigint[], :start_hash::bigint[])
     AS n(session_id, operator_id, site_id, station_id, evse_id, evse_key, connector_id,
     transaction_id, id_token, started_at, ended_at, meter_start_wh, meter_stop_wh, energy_wh,
     register_wh, register_at, power_w, soc_pct, charging_state, state_at, first_reading_at,
-    last_reading_at, candidate_wh, candidate_at, limit_w, stop_reason, stopped_by, flags,
-    remote_start_id, seq_no, start_hash)
+    last_reading_at, charged_until, candidate_wh, candidate_at, limit_w, stop_reason, stopped_by,
+    flags, remote_start_id, seq_no, start_hash)
 ON CONFLICT DO NOTHING;
 
 -- name: move_sessions!
@@ -171,13 +172,13 @@ ON CONFLICT DO NOTHING;
 UPDATE session s SET energy_wh = n.energy_wh, register_wh = n.register_wh,
     register_at = n.register_at, power_w = n.power_w, soc_pct = n.soc_pct,
     last_reading_at = n.last_reading_at, state_at = n.state_at, seq_no = n.seq_no,
-    version = s.version + 1
+    charged_until = n.charged_until, version = s.version + 1
 FROM unnest(:session_id::bigint[], :energy_wh::bigint[], :register_wh::bigint[],
     :register_at::timestamptz[], :power_w::real[], :soc_pct::real[],
     :last_reading_at::timestamptz[], :state_at::timestamptz[], :seq_no::bigint[],
-    :version::integer[])
+    :charged_until::timestamptz[], :version::integer[])
     AS n(session_id, energy_wh, register_wh, register_at, power_w, soc_pct, last_reading_at,
-    state_at, seq_no, version)
+    state_at, seq_no, charged_until, version)
 WHERE s.session_id = n.session_id AND s.version = n.version;
 
 -- name: swap_sessions!
@@ -188,6 +189,7 @@ UPDATE session s SET evse_id = n.evse_id, evse_key = n.evse_key, connector_id = 
     register_wh = n.register_wh, register_at = n.register_at, power_w = n.power_w,
     soc_pct = n.soc_pct, charging_state = n.charging_state, state_at = n.state_at,
     first_reading_at = n.first_reading_at, last_reading_at = n.last_reading_at,
+    charged_until = n.charged_until,
     candidate_wh = n.candidate_wh, candidate_at = n.candidate_at, limit_w = n.limit_w,
     stop_reason = n.stop_reason, stopped_by = n.stopped_by, flags = string_to_array(n.flags, ' '),
     remote_start_id = n.remote_start_id, seq_no = n.seq_no, version = s.version + 1
@@ -196,13 +198,14 @@ FROM unnest(:session_id::bigint[], :evse_id::integer[], :evse_key::integer[],
     :ended_at::timestamptz[], :meter_start_wh::bigint[], :meter_stop_wh::bigint[],
     :energy_wh::bigint[], :register_wh::bigint[], :register_at::timestamptz[], :power_w::real[],
     :soc_pct::real[], :charging_state::text[], :state_at::timestamptz[],
-    :first_reading_at::timestamptz[], :last_reading_at::timestamptz[], :candidate_wh::bigint[],
+    :first_reading_at::timestamptz[], :last_reading_at::timestamptz[],
+    :charged_until::timestamptz[], :candidate_wh::bigint[],
     :candidate_at::timestamptz[], :limit_w::integer[], :stop_reason::text[], :stopped_by::text[],
     :flags::text[], :remote_start_id::integer[], :seq_no::bigint[], :version::integer[])
     AS n(session_id, evse_id, evse_key, connector_id, id_token, started_at, ended_at,
     meter_start_wh, meter_stop_wh, energy_wh, register_wh, register_at, power_w, soc_pct,
-    charging_state, state_at, first_reading_at, last_reading_at, candidate_wh, candidate_at,
-    limit_w, stop_reason, stopped_by, flags, remote_start_id, seq_no, version)
+    charging_state, state_at, first_reading_at, last_reading_at, charged_until, candidate_wh,
+    candidate_at, limit_w, stop_reason, stopped_by, flags, remote_start_id, seq_no, version)
 WHERE s.session_id = n.session_id AND s.version = n.version;
 
 -- name: insert_meter_values!
@@ -245,6 +248,21 @@ FROM unnest(:evse_key::integer[], :station_id::text[], :evse_id::integer[],
     :flags::text[])
     AS n(evse_key, station_id, evse_id, connector_id, status, charging_state, status_at,
     received_at, error_code, info, vendor_error_code, flags)
+ON CONFLICT DO NOTHING;
+
+-- name: insert_session_states!
+-- Changes of charging states within sessions; of several at one instant the last told counts.
+INSERT INTO session_state (session_id, state_at, charging_state)
+SELECT DISTINCT ON (session_id, state_at) session_id, state_at, charging_state
+FROM unnest(:session_id::bigint[], :state_at::timestamptz[], :charging_state::text[])
+    WITH ORDINALITY AS n(session_id, state_at, charging_state, place)
+ORDER BY session_id, state_at, place DESC
+ON CONFLICT (session_id, state_at) DO UPDATE SET charging_state = excluded.charging_state;
+
+-- name: insert_authorizations!
+-- What stations asked about id tokens, and our answers.
+INSERT INTO authorization_history (station_id, at, id_token, status)
+SELECT * FROM unnest(:station_id::text[], :at::timestamptz[], :id_token::text[], :status::text[])
 ON CONFLICT DO NOTHING;
 
 -- name: set_connectors!

@@ -1,9 +1,11 @@
 -- The watchdog's rounds. Every statement may be repeated; none reports a thing twice.
 
 -- name: expire_leases()!
--- Workers that died without a word: from here on it is we who are down, not the stations.
+-- Workers that died without a word: from the last that was heard it is we who are down, not the
+-- stations.
 WITH gone AS (
-    UPDATE station s SET is_online = false, offline_cause = 'csms', contact_changed_at = now()
+    UPDATE station s SET is_online = false, offline_cause = 'csms',
+        contact_changed_at = greatest(s.contact_changed_at, least(s.last_seen_at, now()))
     WHERE s.is_online AND NOT EXISTS (SELECT FROM connection c
         WHERE c.station_id = s.station_id AND c.lease_until > now())
     RETURNING s.station_id
@@ -11,9 +13,11 @@ WITH gone AS (
 SELECT pg_notify('evse', '*') FROM gone LIMIT 1;
 
 -- name: expire_silence()!
--- The socket is open, but the station has been silent for more than two of its heartbeats.
+-- The socket is open, but the station has been silent for more than two of its heartbeats: nobody
+-- knows what it has been doing since it was last heard.
 WITH gone AS (
-    UPDATE station s SET is_online = false, offline_cause = 'station', contact_changed_at = now()
+    UPDATE station s SET is_online = false, offline_cause = 'station',
+        contact_changed_at = greatest(s.contact_changed_at, least(s.last_seen_at, now()))
     WHERE s.is_online
         AND s.last_seen_at < now() - (2 * s.heartbeat_seconds + 45) * interval '1 second'
     RETURNING s.station_id
