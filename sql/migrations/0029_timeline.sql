@@ -34,6 +34,9 @@ CREATE INDEX authorization_history_at ON authorization_history (at);
 -- Up to when energy flowed: the newest reading that added some.
 ALTER TABLE session ADD COLUMN charged_until timestamptz;
 
+-- The sessions of an evse around an instant.
+CREATE INDEX session_evse_ended ON session (evse_key, ended_at);
+
 -- From when on a station is out of service for good; nothing of it is counted after that.
 ALTER TABLE station ADD COLUMN decommissioned_at timestamptz;
 
