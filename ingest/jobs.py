@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from ingest.decisions import apply_decisions, judge_sessions
 from ingest.watchdog import watch
 from sql.database import Connection
 from sql.jobs import Job
@@ -29,6 +30,8 @@ def enforce_retention(connection: Connection) -> None:
 JOBS = (
     Job("watchdog", 2, watch),
     Job("refresh_rollups", 5, refresh_rollups),
+    Job("judge_sessions", 5, judge_sessions),
+    Job("apply_decisions", 1, apply_decisions),
     Job("ensure_partitions", 6 * 3600, ensure_partitions),
     Job("enforce_retention", 24 * 3600, enforce_retention),
 )

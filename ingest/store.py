@@ -19,6 +19,7 @@ queries = load_async_queries("ingest")
 
 COPY_FROM = 24  # rows; fewer go quicker as one statement than as a COPY of four round trips
 NOTICE_BYTES = 7000
+STATED = ("correction",)  # facts by people's decisions (ingest/decisions.py)
 SESSION_FIELDS = Session.__struct_fields__
 UNCHANGING = {"operator_id", "site_id", "station_id", "transaction_id", "start_hash"}
 INSERTED = [name for name in SESSION_FIELDS if name != "version"]
@@ -236,11 +237,13 @@ async def _recount(connection: AsyncConnection, book: Book, session: Session) ->
     if not session.evse_id:
         return
     points = [Point(at, wh) for at, source, wh, _ in recorded if wh is not None]
-    facts = [Fact(at, delta) for at, _, _, delta in recorded if delta]
+    # what people decided is no part of what was measured: it stands beside it, whatever comes late
+    facts = [Fact(at, delta) for at, source, _, delta in recorded if delta and source not in STATED]
+    corrected_wh = await queries.correction_of(connection, session_id=session.session_id)
     result = recompute(points, session.limit_w)
     session.keep(result.meter)
     session.flag(*sorted(result.flags))
-    session.energy_wh = sum(fact.energy_wh for fact in result.facts)
+    session.energy_wh = sum(fact.energy_wh for fact in result.facts) + corrected_wh
     session.charged_until = max((fact.at for fact in result.facts), default=None)
     if points:
         session.meter_start_wh = min(points).register_wh

@@ -137,6 +137,10 @@ SELECT measured_at, source, energy_wh, energy_delta_wh FROM meter_value
 WHERE evse_key = ANY(:evse_keys::integer[]) AND session_id = :session_id
     AND measured_at BETWEEN :from_at AND :to_at;
 
+-- name: correction_of(session_id)$
+-- What people's decisions added to a session's energy.
+SELECT coalesce((SELECT correction_wh FROM session WHERE session_id = :session_id), 0);
+
 -- name: insert_sessions!
 -- New sessions; fewer rows than asked for means that another worker was first.
 INSERT INTO session (session_id, operator_id, site_id, station_id, evse_id, evse_key, connector_id,
