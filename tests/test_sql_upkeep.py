@@ -99,3 +99,93 @@ def test_a_malformed_fact_is_refused(connection: Connection, change: str) -> Non
             f"'oak-1' AS station_id, 'meter' AS source, 1 AS reading_hash, 0 AS revision) fact, "
             f"(SELECT {value} AS {column}) changed".encode()
         )
+
+
+SESSION = """
+INSERT INTO session (station_id, evse_id, evse_key, transaction_id, started_at, ended_at)
+VALUES ('oak-1', 1, 1, %s, %s, %s) RETURNING session_id
+"""
+PAYMENT = """
+INSERT INTO payment (reference, channel, operator_id, evse_key, session_id, state, currency, hold)
+VALUES ('AAAA-' || lpad(%s, 4, '0'), 'guest', 1, 1, %s, %s, 'SEK', 100)
+"""
+
+
+def old_session(connection: Connection, name: str, days: int, *, ended: bool = True) -> int:
+    """A session of so many days ago with a reading, as if billing had not begun by then."""
+    at = datetime.now(UTC) - timedelta(days=days)
+    connection.execute(READING.encode(), [at, hash(name) % 1000])
+    given = [name, at, at + timedelta(hours=1) if ended else None]
+    row = connection.execute(SESSION.encode(), given).fetchone()
+    assert row
+    return int(row[0])
+
+
+def refusal(connection: Connection, call: str = "CALL enforce_retention('200 days')") -> str:
+    """What retention says; it must have deleted nothing."""
+    readings = one(connection, "SELECT count(*) FROM meter_value")
+    with pytest.raises(psycopg.errors.ObjectInUse) as refused:
+        connection.execute(call.encode())
+    assert one(connection, "SELECT count(*) FROM meter_value") == readings
+    return str(refused.value.diag.message_primary)
+
+
+def test_readings_of_a_session_that_goes_on_are_kept(connection: Connection) -> None:
+    number = old_session(connection, "goes on", 300, ended=False)
+    old_session(connection, "over", 310)
+    said = refusal(connection)
+    assert "readings before" in said
+    assert f"1 session not settled yet; the oldest is session {number} of" in said
+    assert "has not ended" in said
+
+
+@pytest.mark.parametrize("state", ["completed", "capture_failed", "receivable", "disputed"])
+def test_readings_of_a_payment_that_is_not_final_are_kept(
+    connection: Connection, state: str
+) -> None:
+    first = old_session(connection, "first", 330)
+    second = old_session(connection, "second", 300)
+    for number in (first, second):
+        connection.execute(PAYMENT.encode(), [str(number), number, state])
+    said = refusal(connection)
+    assert "2 sessions not settled yet" in said
+    assert f"the oldest is session {first} of" in said
+    assert f"its payment is {state}" in said
+    connection.execute("UPDATE payment SET state = 'settled'")
+    connection.execute("CALL enforce_retention('200 days')")
+    assert one(connection, "SELECT count(*) FROM meter_value") == 0
+
+
+def test_readings_of_a_session_without_its_cdr_are_kept(connection: Connection) -> None:
+    number = old_session(connection, "to bill", 300)
+    connection.execute("INSERT INTO ended_session (session_id) VALUES (%s)", [number])
+    assert "no CDR is written yet" in refusal(connection)
+    connection.execute("DELETE FROM ended_session")
+    connection.execute("CALL enforce_retention('200 days')")
+
+
+def test_readings_of_a_session_under_review_are_kept(connection: Connection) -> None:
+    number = old_session(connection, "doubtful", 300)
+    connection.execute(
+        "INSERT INTO review_item (kind, subject, session_id) VALUES ('quarantine', 'x', %s)",
+        [number],
+    )
+    assert "waits for review: quarantine" in refusal(connection)
+
+
+def test_what_is_not_settled_but_newer_does_not_hold_retention_up(connection: Connection) -> None:
+    old_session(connection, "old", 300)
+    old_session(connection, "new", 100, ended=False)
+    connection.execute("CALL enforce_retention('200 days')")
+    assert one(connection, "SELECT count(*) FROM meter_value") == 1
+
+
+def test_messages_of_a_session_that_is_not_settled_are_kept(connection: Connection) -> None:
+    old_session(connection, "goes on", 60, ended=False)
+    connection.execute(
+        "INSERT INTO message_log (station_id, received_at, direction, message_id) "
+        "VALUES ('oak-1', now() - interval '50 days', 'in', 'x')"
+    )
+    assert "messages before" in refusal(connection)
+    assert one(connection, "SELECT count(*) FROM message_log") == 1
+    connection.execute("CALL enforce_retention('200 days', '90 days')")
