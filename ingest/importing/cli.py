@@ -1,0 +1,69 @@
+"""Commands that bring in stations and sessions of earlier systems."""
+
+from pathlib import Path
+
+import click
+
+from sql.cli import dsn_of, fail, migrated, settings
+
+FILE = click.argument(
+    "file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would happen; change nothing.")
+
+
+@click.group()
+def session() -> None:
+    """Bring in sessions of earlier systems."""
+
+
+@session.command("import")
+@FILE
+@click.option(
+    "--map", "columns", metavar="FIELD=COLUMN,..",
+    help='Which column is what, e.g. "started_at=Start Date+Start Time,station=CP ID";'
+    " guessed from their names where not said.",
+)  # fmt: skip
+@click.option(
+    "--mapping", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The same in a TOML file: [columns], [stations], time_zone, date_order, decimal, source.",
+)  # fmt: skip
+@click.option("--time-zone", help="Of times without an offset; the operator's if left out.")
+@click.option(
+    "--date-order", type=click.Choice(["dmy", "mdy"]), help="Of dates such as 03/04/2024."
+)
+@click.option("--decimal", type=click.Choice([".", ","]), help="What stands before fractions.")
+@click.option("--source", help="Name of the earlier system; its sessions' numbers are its own.")
+@click.option("--rejects", type=click.Path(dir_okay=False, path_type=Path),
+              help="New CSV file for the rows that can't be imported.")  # fmt: skip
+@DRY_RUN
+def session_import(
+    file: Path,
+    columns: str | None,
+    mapping: Path | None,
+    rejects: Path | None,
+    *,
+    dry_run: bool,
+    **said: str | None,
+) -> None:
+    """Import the sessions of a CSV file; what is there already stays as it is.
+
+    Ends with 0 if nothing was rejected, 1 if some rows were (they are listed), 2 if the file
+    can't be used as it is.
+    """
+    from ingest.importing import FileError
+    from ingest.importing.mapping import read_given
+    from ingest.importing.run import import_file, report
+
+    given = settings()
+    try:
+        told = read_given(columns, mapping)
+        said["time_zone"] = said["time_zone"] or told.settings.get("time_zone", given.time_zone)
+        with migrated(given) as connection:
+            summary = import_file(
+                connection, dsn_of(given), file, told, said, rejects, dry_run=dry_run
+            )
+    except FileError as error:
+        fail(error, 2)
+    report(summary, rejects, dry_run=dry_run)
+    raise SystemExit(0 if summary.is_clean else 1)
