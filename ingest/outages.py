@@ -47,7 +47,7 @@ def outages(segments: Sequence[Segment], now: datetime) -> list[Outage]:
         else:
             runs.append([segment])
     follows = [*(run[0].began for run in runs[1:]), None]
-    pairs = zip(runs, follows, strict=True)
+    pairs = zip(runs, follows, strict=False)  # without segments there is nothing to follow
     return [_outage(run, cause, ended, now) for run, ended in pairs if (cause := run[0].cause)]
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -109,9 +109,11 @@ def _refold(
     closed = parts[:-1] if is_open else parts
     facts = [Fact(p.started_at, p.seconds, p.state, p.cause, p.excluded_because) for p in closed]
     later = min((at for at in evidence.instants() if at >= second), default=None)
+    if not parts:  # in service since this second
+        later = max(in_service_from(timeline), second) + timedelta(seconds=1)
     return Refold(
         timeline, from_at, segments, parts[-1] if is_open else None, facts, recorded,
-        outages(segments, second), known, later if parts else from_at,
+        outages(segments, second), known, later,
     )  # fmt: skip
 
 
@@ -138,9 +140,13 @@ def _beginnings(
         others = {first, one.in_service_from or first}
         base = min(others) if len(others) > 1 or one.open_since is None else one.open_since
         starts[one.evse_key] = midnight(max(min(wanted[one.evse_key], base), min(others)), zone)
-    keys = {"evse_keys": list(starts), "from_ats": list(starts.values())}
-    for key, began_at in queries.running_outages(connection, **keys):
-        starts[key] = midnight(began_at, zone)
+    # an outage's first day may begin within another outage
+    moved = starts
+    while moved:
+        keys = {"evse_keys": list(moved), "from_ats": list(moved.values())}
+        running = queries.running_outages(connection, **keys)
+        moved = {key: midnight(began_at, zone) for key, began_at in running}
+        starts |= moved
     return starts
 
 

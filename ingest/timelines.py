@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from ingest.audited import Difference
 from ingest.outages import midnight
 from ingest.refold import Refold, in_service_from, refold
 from sql.database import Connection
@@ -87,3 +88,41 @@ def _outage_rows(one: Refold) -> Iterator[tuple[Any, ...]]:
             one.timeline.evse_key, outage.started_at, outage.ended_at, outage.cause,
             outage.excluded_because, outage.excluded_seconds, outage.excluded_by, evidence,
         )  # fmt: skip
+
+
+def differences(
+    connection: Connection, from_at: datetime, until_at: datetime, now: datetime | None = None
+) -> list[Difference]:
+    """Facts, outages and rollups of [from_at, until_at) against a fold of all raw facts."""
+    now = now or datetime.now(UTC)
+    book_time(connection, now)
+    zone = zone_of(connection)
+    rows = queries.rollup_differences(
+        connection, from_at=midnight(from_at, zone), until_at=until_at
+    )
+    found = [
+        Difference(name, at, str(expected), str(is_now)) for name, at, expected, is_now in rows
+    ]
+    keys = [row[0] for row in queries.timed_evses(connection)]
+    for some in (keys[i : i + BATCH] for i in range(0, len(keys), BATCH)):
+        with connection.transaction():
+            for one in refold(connection, dict.fromkeys(some, from_at), now, zone):
+                found += _differing(one, until_at)
+    return found
+
+
+def _differing(one: Refold, until_at: datetime) -> Iterator[Difference]:
+    evse = f"{one.timeline.station_id} evse {one.timeline.evse_id}"
+    for fact, times in one.changes():
+        if fact.started_at < until_at:
+            said = f"{fact.seconds} s {fact.state} {fact.cause or ''} {fact.excluded_because or ''}"
+            recorded = one.recorded.get(fact, 0)
+            yield Difference(
+                f"state of {evse}", fact.started_at, f"{said} x {recorded + times}", f"x {recorded}"
+            )
+    for outage in one.changed_outages():
+        if outage.started_at < until_at and (outage.ended_at or until_at) < until_at:
+            known = one.recorded_outages.get((outage.started_at, outage.cause))
+            yield Difference(f"outage of {evse}", outage.started_at, str(outage[1:5]), str(known))
+    for started_at, cause in one.gone_outages():
+        yield Difference(f"outage of {evse}", started_at, "none", cause)

@@ -277,16 +277,24 @@ BEGIN
     -- only who is to blame has changed: from now on
     FROM (SELECT CASE WHEN TG_OP = 'UPDATE' AND OLD.is_online = NEW.is_online THEN now()
         ELSE NEW.contact_changed_at END AS at) l;
-    INSERT INTO timeline_request (evse_key, from_at)
-    VALUES (-NEW.station_key, coalesce(OLD.contact_changed_at, NEW.contact_changed_at));
     RETURN NULL;
 END $$;
-CREATE TRIGGER contact_came AFTER INSERT ON station FOR EACH ROW
+CREATE TRIGGER station_came AFTER INSERT ON station FOR EACH ROW
     WHEN (NEW.contact_changed_at IS NOT NULL) EXECUTE FUNCTION contact_changed();
 CREATE TRIGGER contact_changed AFTER UPDATE OF is_online, offline_cause ON station FOR EACH ROW
     WHEN (NEW.contact_changed_at IS NOT NULL AND (OLD.is_online, OLD.offline_cause)
         IS DISTINCT FROM (NEW.is_online, NEW.offline_cause))
     EXECUTE FUNCTION contact_changed();
+
+CREATE FUNCTION contact_came() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO timeline_request (evse_key, from_at)
+    SELECT -s.station_key, min(a.at) FROM added a JOIN station s USING (station_id)
+    GROUP BY s.station_key;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER contact_came AFTER INSERT ON contact_history
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION contact_came();
 
 CREATE FUNCTION station_left() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -203,3 +203,74 @@ JOIN evse e USING (evse_key)
 ON CONFLICT (evse_key, started_at, cause) DO UPDATE SET ended_at = excluded.ended_at,
     excluded_because = excluded.excluded_because, excluded_seconds = excluded.excluded_seconds,
     excluded_by = excluded.excluded_by, evidence = excluded.evidence;
+
+-- name: timed_evses()
+-- The evses that have a timeline.
+SELECT evse_key FROM evse_timeline ORDER BY evse_key;
+
+-- name: rollup_differences(from_at, until_at)
+-- Days, months and the fleet's hours that are not the sums of their facts; and evses whose closed
+-- days in service have seconds too few or too many. Subject, time, what it should be, what it is.
+WITH facts AS MATERIALIZED (
+    SELECT *, date_trunc('day', started_at, z.time_zone) AS day,
+        date_trunc('month', started_at, z.time_zone) AS month
+    FROM state_fact CROSS JOIN (SELECT time_zone FROM installation) z
+    WHERE started_at >= :from_at AND started_at < :until_at
+), days AS (
+    SELECT day AS bucket, evse_key, state, cause, excluded_because, sum(seconds) AS seconds
+    FROM facts GROUP BY 1, 2, 3, 4, 5
+), totals AS (
+    SELECT bucket, evse_key, state, cause, excluded_because, sum(seconds) AS seconds
+    FROM state_day_total WHERE bucket >= :from_at AND bucket < :until_at
+    GROUP BY 1, 2, 3, 4, 5
+), fleet AS (
+    SELECT h.bucket, f.state, f.cause, f.excluded_because, sum(h.part) AS seconds
+    FROM facts f CROSS JOIN LATERAL hours_of(f.started_at, f.seconds) h GROUP BY 1, 2, 3, 4
+), whole AS (
+    SELECT t.evse_key, d.bucket, extract(epoch FROM
+        (d.bucket AT TIME ZONE z.time_zone + interval '1 day') AT TIME ZONE z.time_zone
+        - d.bucket) AS length
+    FROM evse_timeline t CROSS JOIN (SELECT time_zone FROM installation) z
+    CROSS JOIN (SELECT DISTINCT bucket FROM totals) d
+    WHERE d.bucket >= t.in_service_from
+        AND (d.bucket AT TIME ZONE z.time_zone + interval '1 day') AT TIME ZONE z.time_zone
+            <= t.open_since
+)
+SELECT format('state_day of evse_key %%s %%s %%s', coalesce(d.evse_key, t.evse_key),
+        coalesce(d.state, t.state), coalesce(d.cause, t.cause, 'up')) AS subject,
+    coalesce(d.bucket, t.bucket) AS at, coalesce(d.seconds, 0) AS expected, coalesce(t.seconds, 0) AS found
+FROM days d FULL JOIN totals t ON (d.bucket, d.evse_key, d.state) = (t.bucket, t.evse_key, t.state)
+    AND coalesce(d.cause, '') = coalesce(t.cause, '')
+    AND coalesce(d.excluded_because, '') = coalesce(t.excluded_because, '')
+WHERE coalesce(d.seconds, 0) <> coalesce(t.seconds, 0)
+UNION ALL
+SELECT format('state_month of evse_key %%s %%s', evse_key, state), bucket, sum(expected), sum(found)
+FROM (
+    SELECT date_trunc('month', bucket, z.time_zone) AS bucket, evse_key, state, cause,
+        excluded_because, seconds AS expected, 0 AS found
+    FROM state_day_total CROSS JOIN (SELECT time_zone FROM installation) z
+    WHERE bucket >= date_trunc('month', :from_at::timestamptz, z.time_zone)
+        AND bucket < (date_trunc('month', :until_at::timestamptz, z.time_zone)
+            AT TIME ZONE z.time_zone + interval '1 month') AT TIME ZONE z.time_zone
+    UNION ALL
+    SELECT bucket, evse_key, state, cause, excluded_because, 0, seconds
+    FROM state_month_total CROSS JOIN (SELECT time_zone FROM installation) z
+    WHERE bucket >= date_trunc('month', :from_at::timestamptz, z.time_zone)
+        AND bucket <= date_trunc('month', :until_at::timestamptz, z.time_zone)
+) m
+GROUP BY bucket, evse_key, state, cause, excluded_because HAVING sum(expected) <> sum(found)
+UNION ALL
+SELECT format('state_fleet_hour %%s', coalesce(f.state, t.state)), coalesce(f.bucket, t.bucket),
+    coalesce(f.seconds, 0), coalesce(t.seconds, 0)
+FROM fleet f FULL JOIN (
+    SELECT * FROM state_fleet_total WHERE bucket >= :from_at AND bucket < :until_at AND seconds <> 0
+) t ON (f.bucket, f.state) = (t.bucket, t.state)
+    AND coalesce(f.cause, '') = coalesce(t.cause, '')
+    AND coalesce(f.excluded_because, '') = coalesce(t.excluded_because, '')
+WHERE coalesce(f.seconds, 0) <> coalesce(t.seconds, 0)
+    AND coalesce(f.bucket, t.bucket) < :until_at::timestamptz - interval '1 hour'
+UNION ALL
+SELECT format('seconds of evse_key %%s', w.evse_key), w.bucket, w.length,
+    coalesce(sum(t.seconds), 0)
+FROM whole w LEFT JOIN totals t USING (evse_key, bucket)
+GROUP BY w.bucket, w.evse_key, w.length HAVING coalesce(sum(t.seconds), 0) <> w.length;
