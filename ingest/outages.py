@@ -8,13 +8,16 @@ from zoneinfo import ZoneInfo
 from ingest.timeline import Segment
 
 
-def pieces(segment: Segment, zone: ZoneInfo) -> Iterator[Segment]:
-    """The segment cut at the midnights of a zone."""
-    at = segment.started_at
-    while at < segment.ended_at:
-        until = min(segment.ended_at, midnight(at, zone, days=1))
-        yield segment._replace(started_at=at, ended_at=until)
-        at = until
+def pieces(segments: Sequence[Segment], zone: ZoneInfo) -> Iterator[Segment]:
+    """Segments in order, cut at the midnights of a zone."""
+    border = None
+    for segment in segments:
+        at = segment.started_at
+        border = border if border and at < border else midnight(at, zone, days=1)
+        while border < segment.ended_at:
+            yield segment._replace(started_at=at, ended_at=border)
+            at, border = border, midnight(border, zone, days=1)
+        yield segment._replace(started_at=at) if at > segment.started_at else segment
 
 
 def midnight(at: datetime, zone: ZoneInfo, days: int = 0) -> datetime:

@@ -103,7 +103,7 @@ def _refold(
 ) -> Refold:
     second = now.replace(microsecond=0)
     segments = fold(evidence, max(from_at, in_service_from(timeline)), second)
-    parts = [piece for segment in segments for piece in pieces(segment, zone)]
+    parts = list(pieces(segments, zone))
     is_open = bool(parts) and parts[-1].ended_at == second
     is_open = is_open and not _has_left(timeline, second)
     closed = parts[:-1] if is_open else parts

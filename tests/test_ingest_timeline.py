@@ -152,7 +152,7 @@ def test_an_outage_that_goes_on_has_no_end() -> None:
 def test_midnights_are_those_of_the_clock_on_the_wall(day: str, hours: int) -> None:
     start = datetime.fromisoformat(day).replace(tzinfo=STOCKHOLM).astimezone(UTC)
     whole = Segment(start, start + timedelta(hours=60), "available", None, None, None, ())
-    first, *_ = pieces(whole, STOCKHOLM)
+    first, *_ = pieces([whole], STOCKHOLM)
     assert first.seconds == hours * 3600
     assert midnight(start + timedelta(hours=20), STOCKHOLM) == start
 
@@ -196,7 +196,7 @@ def test_segments_leave_no_second_out_and_count_none_twice(
         assert before[2:6] != after[2:6]
     assert sum(s.seconds for s in segments) == 3 * 86_400
     assert all(s.seconds > 0 and s.started_at.microsecond == 0 for s in segments)
-    assert sum(p.seconds for s in segments for p in pieces(s, STOCKHOLM)) == 3 * 86_400
+    assert sum(p.seconds for p in pieces(segments, STOCKHOLM)) == 3 * 86_400
     dice.shuffle(evidence.charges)
     assert [s[:5] for s in fold(evidence, NOON, END)] == [s[:5] for s in segments]
 

@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 from ingest.admin import add_station, add_token, has_station, set_password
 from ingest.simulator.history import write_history
 from ingest.simulator.network import Site
 from ingest.simulator.seed import password_of, queries, register
+from ingest.simulator.troubles import troubles
+from ingest.timelines import book_time
 from sql.database import Connection
 from sql.queries import load_queries
 
@@ -56,11 +59,41 @@ def fill_history(
     done = {(row[0], row[1]) for row in queries.evses_with_history(connection)}
     progress(len(done))
     job_queries.note_start(connection, job=JOB)
+    end = datetime.now(UTC)
+    put_troubles(connection, sites, end - timedelta(days=days), end)
     sessions = write_history(dsn, sites, days=days, processes=2, progress=progress, done=done)
     connection.execute("ANALYZE")
     connection.execute("CALL process_refresh_requests()")
+    book_time(connection)
     job_queries.note_end(connection, job=JOB, error=None)
     return sessions, time.monotonic() - started
+
+
+def put_troubles(
+    connection: Connection, sites: Sequence[Site], first: datetime, end: datetime
+) -> None:
+    """The raw facts of contact and statuses: in service since the first day, and what went wrong.
+    Repeated by an interrupted start: the same facts are the same rows."""
+    known = troubles(sites, first, end)
+    lost = [one for one in known if one.error_code is None]
+    faults = [one for one in known if one.error_code is not None]
+    with connection.transaction():
+        queries.put_contacts(
+            connection,
+            first_at=first,
+            station_ids=[one.station_id for one in lost],
+            from_ats=[one.from_at for one in lost],
+            until_ats=[one.until_at for one in lost],
+        )
+        queries.put_faults(
+            connection,
+            first_at=first,
+            station_ids=[one.station_id for one in faults],
+            evse_ids=[one.evse_id for one in faults],
+            from_ats=[one.from_at for one in faults],
+            until_ats=[one.until_at for one in faults],
+            error_codes=[one.error_code for one in faults],
+        )
 
 
 def count_evses(sites: Sequence[Site]) -> int:

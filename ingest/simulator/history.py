@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from ingest.book import Book, Station, Token
@@ -18,6 +19,7 @@ from ingest.sessions import apply
 from ingest.simulator.network import Evse, Site
 from ingest.simulator.plan import PlannedSession, plan_days
 from ingest.simulator.seed import id_tokens
+from ingest.simulator.troubles import Trouble, concern, start_fails, troubles
 from ingest.store import station_of, store
 from ingest.translate import Reading
 from sql.database import AsyncConnection, async_connect
@@ -27,11 +29,24 @@ from sql.queries import load_async_queries
 queries = load_async_queries("ingest")
 
 STATUS_DAYS = 3
+GAP = timedelta(minutes=5)  # between a session and the troubles around it
+FAILED = timedelta(seconds=40)  # how long people try
 BATCH_ROWS = 4000
 SHARE = 4  # evses a task takes at a time: small enough for a smooth progress bar
 AC_SECONDS, DC_SECONDS = 1800.0, 180.0  # between readings; live ones come every 30 s
 
-Share = list[tuple[str, str, Evse]]  # station_id, time zone, evse
+
+class Past(NamedTuple):
+    """An evse whose past is to be written, and when it could not be used."""
+
+    station_id: str
+    firmware_version: str
+    time_zone: str
+    evse: Evse
+    troubles: list[Trouble]
+
+
+Share = list[Past]
 
 
 def write_history(
@@ -48,13 +63,16 @@ def write_history(
     `done`: station_id and evse_id of those to leave as they are. An evse's past is written whole
     or not at all, so an interrupted history can be continued.
     """
+    end = datetime.now(UTC)
+    known = troubles(sites, end - timedelta(days=days), end)
     evses: Share = [
-        (station.station_id, site.time_zone, evse)
+        Past(station.station_id, station.firmware_version, site.time_zone, evse, [
+            one for one in known if concern(one, station.station_id, evse.evse_id)])
         for site in sites
         for station in site.stations
         for evse in station.evses
         if (station.station_id, evse.evse_id) not in done
-    ]
+    ]  # fmt: skip
     shares = [evses[i : i + SHARE] for i in range(0, len(evses), SHARE)]
     context = multiprocessing.get_context("spawn")
     written = 0
@@ -84,28 +102,28 @@ async def _write_share(dsn: str, share: Share, days: int) -> int:
     connection = await async_connect(dsn, application_name="kilowatch history")
     async with connection:
         await connection.execute("SET synchronous_commit = off")  # made again if it is lost
-        rows = await queries.stations(connection, station_ids=[s for s, _, _ in share])
+        rows = await queries.stations(connection, station_ids=[one.station_id for one in share])
         stations = {row[0]: station_of(row) for row in rows}
         written = 0
-        for station_id, zone, evse in share:
-            past = _past(_rng(station_id, evse), evse, ZoneInfo(zone), days)
+        for past in share:
             async with connection.transaction():
-                written += await _write_evse(connection, stations[station_id], past)
+                written += await _write_evse(connection, stations[past.station_id], past, days)
     return written
 
 
-def _rng(station_id: str, evse: Evse) -> Random:
-    return Random(f"history {station_id} {evse.evse_id}")
-
-
-async def _write_evse(
-    connection: AsyncConnection, station: Station, past: Iterator[PlannedSession]
-) -> int:
+async def _write_evse(connection: AsyncConnection, station: Station, past: Past, days: int) -> int:
     rng = Random(f"drivers {station.station_id}")
     drivers = id_tokens()
     book, written = await _book(connection, drivers), 0
-    for planned in past:
-        _play(book, station, planned, rng.choice(drivers))
+    last_at = datetime.min.replace(tzinfo=UTC)
+    for planned in _sessions(past, days):
+        driver = rng.choice(drivers)
+        failed_at = planned.started_at - timedelta(seconds=rng.uniform(60, 240))
+        if start_fails(rng, past.firmware_version) and failed_at > last_at:
+            _play_failure(book, station, planned, failed_at, driver)
+            written += 1
+        _play(book, station, planned, driver)
+        last_at = planned.unplugged_at + timedelta(seconds=60)
         written += 1
         if len(book.fast_rows) >= BATCH_ROWS or not book.session_ids:
             await _store(connection, book)
@@ -114,8 +132,10 @@ async def _write_evse(
     return written
 
 
-def _past(rng: Random, evse: Evse, zone: ZoneInfo, days: int) -> Iterator[PlannedSession]:
-    """The days' sessions that are over by now."""
+def _sessions(past: Past, days: int) -> Iterator[PlannedSession]:
+    """The days' sessions that are over by now; none while the evse could not be used."""
+    evse, zone = past.evse, ZoneInfo(past.time_zone)
+    rng = Random(f"history {past.station_id} {evse.evse_id}")
     end = datetime.now(UTC) - timedelta(minutes=2)
     first = (end - timedelta(days=days)).astimezone(zone).date()
     interval_s = DC_SECONDS if evse.is_dc else AC_SECONDS
@@ -126,7 +146,9 @@ def _past(rng: Random, evse: Evse, zone: ZoneInfo, days: int) -> Iterator[Planne
     ):  # fmt: skip
         if planned.unplugged_at > end:
             return
-        yield planned
+        if not any(t.from_at < planned.unplugged_at + GAP and planned.started_at - GAP < t.until_at
+                   for t in past.troubles):  # fmt: skip
+            yield planned
 
 
 async def _book(connection: AsyncConnection, drivers: Sequence[str]) -> Book:
@@ -166,6 +188,28 @@ def _play(book: Book, station: Station, planned: PlannedSession, id_token: str) 
         apply(book, station, event, at)
     if planned.ended_at > datetime.now(UTC) - timedelta(days=STATUS_DAYS):
         _play_statuses(book, station, planned)
+
+
+def _play_failure(
+    book: Book, station: Station, planned: PlannedSession, at: datetime, id_token: str
+) -> None:
+    """A first attempt that came to nothing: the session ends without energy."""
+    reading = Reading(at, "Transaction.Begin", planned.meter_start_wh, 0.0)
+    last = Reading(at + FAILED, "Transaction.End", planned.meter_start_wh, 0.0)
+    transaction_id = f"h{book.session_ids[-1]}"
+    for kind, when, told in (("start", at, reading), ("end", last.measured_at, last)):
+        event = Transaction(
+            kind,  # type: ignore[arg-type]
+            when,
+            transaction_id,
+            [told],
+            evse_id=planned.evse.evse_id,
+            connector_id=1,
+            id_token=id_token if kind == "start" else None,
+            opens=True,
+            stop_reason="Other" if kind == "end" else None,
+        )
+        apply(book, station, event, when)
 
 
 def _play_statuses(book: Book, station: Station, planned: PlannedSession) -> None:

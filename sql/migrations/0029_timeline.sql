@@ -142,26 +142,27 @@ RETURNS TABLE (bucket timestamptz, part bigint) LANGUAGE sql IMMUTABLE AS $$
         started_at + (abs(seconds) - 1) * interval '1 second', interval '1 hour') AS h
 $$;
 
+-- Sorted by key, so that two writers never wait for each other in a circle.
 CREATE FUNCTION state_fact_roll_up() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO state_day_total AS kept
         (bucket, evse_key, evse_id, station_id, state, cause, excluded_because, seconds)
     SELECT date_trunc('day', started_at, {{time_zone}}), evse_key, evse_id, station_id, state,
         cause, excluded_because, sum(seconds)
-    FROM added GROUP BY 1, 2, 3, 4, 5, 6, 7 HAVING sum(seconds) <> 0
+    FROM added GROUP BY 1, 2, 3, 4, 5, 6, 7 HAVING sum(seconds) <> 0 ORDER BY 2, 1, 5, 6, 7
     ON CONFLICT (evse_key, bucket, state, cause, excluded_because, station_id, evse_id)
     DO UPDATE SET seconds = kept.seconds + excluded.seconds;
     INSERT INTO state_month_total AS kept
         (bucket, evse_key, evse_id, station_id, state, cause, excluded_because, seconds)
     SELECT date_trunc('month', started_at, {{time_zone}}), evse_key, evse_id, station_id, state,
         cause, excluded_because, sum(seconds)
-    FROM added GROUP BY 1, 2, 3, 4, 5, 6, 7 HAVING sum(seconds) <> 0
+    FROM added GROUP BY 1, 2, 3, 4, 5, 6, 7 HAVING sum(seconds) <> 0 ORDER BY 2, 1, 5, 6, 7
     ON CONFLICT (evse_key, bucket, state, cause, excluded_because, station_id, evse_id)
     DO UPDATE SET seconds = kept.seconds + excluded.seconds;
     INSERT INTO state_fleet_total AS kept (bucket, state, cause, excluded_because, seconds)
     SELECT h.bucket, state, cause, excluded_because, sum(h.part)
     FROM added CROSS JOIN LATERAL hours_of(started_at, seconds) h
-    GROUP BY 1, 2, 3, 4 HAVING sum(h.part) <> 0
+    GROUP BY 1, 2, 3, 4 HAVING sum(h.part) <> 0 ORDER BY 1, 2, 3, 4
     ON CONFLICT (bucket, state, cause, excluded_because)
     DO UPDATE SET seconds = kept.seconds + excluded.seconds;
     RETURN NULL;

@@ -57,3 +57,38 @@ WHERE t.note = 'simulated' AND EXISTS (SELECT FROM session s
 -- name: place_site(name, city, latitude, longitude)!
 -- Put a site on the map.
 UPDATE site SET city = :city, latitude = :latitude, longitude = :longitude WHERE name = :name;
+
+-- name: put_contacts(first_at, station_ids, from_ats, until_ats)!
+-- In contact since the first day but for some times; once for each simulated station.
+INSERT INTO contact_history (station_id, at, is_online, cause)
+SELECT n.* FROM (
+    SELECT station_id, :first_at::timestamptz, true, NULL FROM station WHERE note = 'simulated'
+    UNION ALL
+    SELECT l.station_id, c.at, c.is_online, c.cause
+    FROM unnest(:station_ids::text[], :from_ats::timestamptz[], :until_ats::timestamptz[])
+        AS l(station_id, from_at, until_at)
+    CROSS JOIN LATERAL (VALUES (l.from_at, false, 'station'), (l.until_at, true, NULL))
+        AS c(at, is_online, cause)
+) AS n(station_id, at, is_online, cause)
+WHERE NOT EXISTS (SELECT FROM contact_history h WHERE h.station_id = n.station_id
+    AND h.recorded_at < now());
+
+-- name: put_faults(first_at, station_ids, evse_ids, from_ats, until_ats, error_codes)!
+-- Free since the first day but for some faults; once for each simulated evse.
+INSERT INTO status_history (evse_key, station_id, evse_id, connector_id, status, status_at,
+    received_at, error_code)
+SELECT e.evse_key, e.station_id, e.evse_id, 1, n.status, n.at, n.at, n.error_code
+FROM (
+    SELECT e.station_id, e.evse_id, 'Available', :first_at::timestamptz, NULL
+    FROM evse e JOIN station s USING (station_id) WHERE s.note = 'simulated'
+    UNION ALL
+    SELECT f.station_id, f.evse_id, c.status, c.at, c.error_code
+    FROM unnest(:station_ids::text[], :evse_ids::integer[], :from_ats::timestamptz[],
+            :until_ats::timestamptz[], :error_codes::text[])
+        AS f(station_id, evse_id, from_at, until_at, error_code)
+    CROSS JOIN LATERAL (VALUES ('Faulted', f.from_at, f.error_code),
+        ('Available', f.until_at, NULL)) AS c(status, at, error_code)
+) AS n(station_id, evse_id, status, at, error_code)
+JOIN evse e ON (e.station_id, e.evse_id) = (n.station_id, n.evse_id)
+WHERE NOT EXISTS (SELECT FROM status_history h WHERE h.evse_key = e.evse_key
+    AND h.status_at < :first_at::timestamptz + interval '1 day');
