@@ -3,12 +3,12 @@ it, the writer stores it. No I/O here."""
 
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from ingest.events import Status
-from ingest.metering import Fact, Meter, Point
+from ingest.metering import FLAGS, Fact, Meter, Register
 from ingest.translate import Reading, stable_hash
 
 MAX_EVSES = 100  # more than any station has; a wild connectorId must not create rows for ever
@@ -66,6 +66,7 @@ class Session(msgspec.Struct):
     register_wh: int | None = None
     register_at: datetime | None = None
     power_w: float | None = None
+    power_at: datetime | None = None
     soc_pct: float | None = None
     charging_state: str | None = None
     state_at: datetime | None = None
@@ -74,6 +75,13 @@ class Session(msgspec.Struct):
     charged_until: datetime | None = None
     candidate_wh: int | None = None
     candidate_at: datetime | None = None
+    candidate_seen: int = 0
+    energy_basis: str | None = None
+    power_sum: int = 0
+    interval_at: datetime | None = None
+    interval_mwh: int = 0
+    lag_seconds: int | None = None
+    lag_at: datetime | None = None
     limit_w: int | None = None
     stop_reason: str | None = None
     stopped_by: str | None = None
@@ -95,21 +103,36 @@ class Session(msgspec.Struct):
     def meter(self) -> Meter:
         return Meter(
             self.limit_w,
-            _point(self.register_at, self.register_wh),
-            _point(self.candidate_at, self.candidate_wh),
+            _register(self.register_at, self.register_wh),
+            _register(self.candidate_at, self.candidate_wh),
+            self.candidate_seen,
+            self.energy_basis,
+            self.power_at,
+            self.power_w,
+            self.power_sum,
+            self.interval_at,
+            self.interval_mwh,
         )
 
     def keep(self, meter: Meter) -> None:
         """Take over where the meter's fold stands."""
         self.register_at, self.register_wh = meter.base or (None, None)
         self.candidate_at, self.candidate_wh = meter.candidate or (None, None)
+        self.candidate_seen, self.energy_basis = meter.seen, meter.basis
+        self.power_at, self.power_sum = meter.power_at, meter.power_sum
+        self.power_w = meter.power_w if self.ended_at is None else None
+        self.interval_at, self.interval_mwh = meter.interval_at, meter.interval_mwh
+
+    def judge(self, flags: set[str]) -> None:
+        """A recomputation knows which of the fold's own flags hold."""
+        self.flags = [flag for flag in self.flags if flag not in FLAGS or flag in flags]
+        self.flag(*sorted(flags))
 
     def saw(self, reading: Reading) -> None:
         """The newest reading moves the live row."""
         at = reading.measured_at
         if self.last_reading_at is None or at >= self.last_reading_at:
             self.last_reading_at = at
-            self.power_w = self.power_w if reading.power_w is None else reading.power_w
             self.soc_pct = self.soc_pct if reading.soc_pct is None else reading.soc_pct
         self.first_reading_at = min(at, self.first_reading_at or at)
         self.flag(*reading.flags)
@@ -118,13 +141,13 @@ class Session(msgspec.Struct):
 # What a reading moves on in its session; everything else of it changes seldom.
 LIVE = (
     "energy_wh", "register_wh", "register_at", "power_w", "soc_pct", "last_reading_at", "state_at",
-    "seq_no", "charged_until",
+    "seq_no", "charged_until", "power_at",
 )  # fmt: skip
 steady = attrgetter(*(name for name in Session.__struct_fields__ if name not in LIVE))
 
 
-def _point(at: datetime | None, register_wh: int | None) -> Point | None:
-    return None if at is None or register_wh is None else Point(at, register_wh)
+def _register(at: datetime | None, register_wh: int | None) -> Register | None:
+    return None if at is None or register_wh is None else Register(at, register_wh)
 
 
 METER_COLUMNS: dict[str, str] = {
@@ -154,6 +177,18 @@ class Late(NamedTuple):
 
     reading: Reading
     received_at: datetime
+
+
+class Counted(NamedTuple):
+    """What the fold made of a reading: Wh that belong to its own quarter, None if it counted
+    nothing by itself; 'power' if they are an estimate; what is implausible about it."""
+
+    delta_wh: int | None = None
+    source: Literal["meter", "power"] = "meter"
+    flags: tuple[str, ...] = ()
+
+
+UNCOUNTED = Counted()
 
 
 class Book(msgspec.Struct):
@@ -201,15 +236,15 @@ class Book(msgspec.Struct):
         reading: Reading,
         received_at: datetime,
         session: Session | None = None,
-        delta_wh: int | None = None,
+        counted: Counted = UNCOUNTED,
     ) -> tuple[Any, ...]:
         owner = session.owner if session else station_id
         return (
             evse.evse_key, station_id, evse.evse_id, reading.measured_at, received_at,
-            session.session_id if session else None, reading.context, "meter", 0,
-            reading.hash(owner), reading.register_wh, delta_wh, reading.power_w,
-            reading.current_a, reading.voltage_v, reading.soc_pct, list(reading.flags) or None,
-            reading.extra,
+            session.session_id if session else None, reading.context, counted.source, 0,
+            reading.hash(owner), reading.register_wh, counted.delta_wh, reading.power_w,
+            reading.current_a, reading.voltage_v, reading.soc_pct,
+            [*reading.flags, *counted.flags] or None, reading.extra,
         )  # fmt: skip
 
 
@@ -217,7 +252,7 @@ def fact_row(
     session: Session, fact: Fact, received_at: datetime, source: str, revision: int
 ) -> tuple[Any, ...]:
     """Energy without a reading of its own: the part of a delta that belongs to an earlier quarter
-    ('split'), or what a recomputation changed ('adjustment')."""
+    ('split'; 'power' if it is an estimate), or what a recomputation changed ('adjustment')."""
     key = stable_hash(session.owner, source, fact.at, received_at)
     return (
         session.evse_key, session.station_id, session.evse_id, fact.at, received_at,

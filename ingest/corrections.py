@@ -5,12 +5,12 @@ prices by the clock follow. Where nothing was counted it is spread evenly over t
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
-from ingest.metering import QUARTER, Fact, Point, quarter, split
+from ingest.quarters import MICROSECOND, QUARTER, Fact, quarter, spread
 
-JUST_BEFORE = timedelta(microseconds=1)
+PLACED = ("split", "power", "correction")  # dated by its quarter, not by a reading
 
 
 class Counted(NamedTuple):
@@ -51,7 +51,7 @@ def _scaled(
     if sum(measured.values()) == stated_wh:
         return measured
     if not whole:
-        return _per_quarter(split(Point(start, 0), Point(max(start, end), stated_wh)))
+        return _per_quarter(spread(start, max(start, end), stated_wh))
     found, seen, counted = {}, 0, 0
     for at, energy_wh in positive.items():
         seen += energy_wh
@@ -63,8 +63,8 @@ def _scaled(
 def _dated(at: datetime, facts: Sequence[Counted], end: datetime) -> datetime:
     """Where the energy of the quarter that begins at `at` is counted: at its last reading, as a
     reading's energy came before it; else at the quarter's end, within the session if possible."""
-    read = [f.at for f in facts if f.source not in ("split", "correction") and quarter(f.at) == at]
+    read = [f.at for f in facts if f.source not in PLACED and quarter(f.at) == at]
     if read:
         return max(read)
-    last = at + QUARTER - JUST_BEFORE
+    last = at + QUARTER - MICROSECOND
     return max(at, min(last, end)) if end >= at else last

@@ -6,7 +6,7 @@ session's having ended. Nothing here fails because content is odd: it is kept an
 
 from datetime import datetime
 
-from ingest.book import Book, Evse, Late, Session, Station, Token, fact_row
+from ingest.book import Book, Counted, Evse, Late, Session, Station, Token, fact_row
 from ingest.events import (
     Authorization,
     Boot,
@@ -17,8 +17,10 @@ from ingest.events import (
     TokenInfo,
     Transaction,
 )
-from ingest.metering import Point
+from ingest.metering import ESTIMATED, Step, point_of
 from ingest.translate import Reading
+
+GUESSES = frozenset({"stop_lost", "ghost"})  # an end that nobody told us
 
 
 def apply(book: Book, station: Station, event: Event, received_at: datetime) -> Outcome:
@@ -98,6 +100,7 @@ def apply_transaction(
     update(book, session, station, event)
     for reading in event.readings:
         count(book, session, reading, received_at)
+    follow_ghost(session)
     if event.kind == "end":
         end(session, event)
     if token and token.status != "Accepted" and event.kind == "start":
@@ -211,52 +214,66 @@ def update_state(book: Book, session: Session, charging_state: str, at: datetime
 
 
 def count(book: Book, session: Session, reading: Reading, received_at: datetime) -> None:
-    """A reading newer than all before goes on from the register; any other waits for the slow
-    path, and so do those that follow it in the same batch."""
-    waiting = book.late.get(session.session_id)
-    newest = session.last_reading_at is None or reading.measured_at > session.last_reading_at
-    if waiting is not None or not newest or not session.evse_id:
-        book.late.setdefault(session.session_id, []).append(Late(reading, received_at))
-        session.saw(reading)
-        return
+    """A reading newer than all before goes on from where the meter stands; any other waits for the
+    slow path, and so do those that follow it in the same batch."""
+    step = count_energy(book, session, reading)
     session.saw(reading)
-    delta_wh = count_register(book, session, reading, received_at)
+    if step is None:
+        book.late.setdefault(session.session_id, []).append(Late(reading, received_at))
+        return
+    delta_wh = None if reading.register_wh is None else 0
+    for fact in step.facts:
+        if fact.at == reading.measured_at:
+            delta_wh = fact.energy_wh
+        else:
+            part = "power" if step.is_estimate else "split"
+            book.fast_rows.append(fact_row(session, fact, received_at, part, 0))
     evse = Evse(session.evse_key, session.evse_id, None)
+    counted = Counted(delta_wh, "power" if step.is_estimate else "meter", step.flags)
     book.fast_rows.append(
-        book.reading_row(session.station_id, evse, reading, received_at, session, delta_wh)
+        book.reading_row(session.station_id, evse, reading, received_at, session, counted)
     )
 
 
-def count_register(
-    book: Book, session: Session, reading: Reading, received_at: datetime
-) -> int | None:
-    """Wh that belong to the reading's own quarter; the others' parts become rows of their own."""
-    if reading.register_wh is None:
+def count_energy(book: Book, session: Session, reading: Reading) -> Step | None:
+    """Fold the session's newest reading in; None if only the slow path can count it."""
+    at = reading.measured_at
+    if session.session_id in book.late or not session.evse_id or session.ended_at is not None:
+        return None
+    if session.last_reading_at is not None and at <= session.last_reading_at:
         return None
     meter = session.meter()
-    facts, flag = meter.read(Point(reading.measured_at, reading.register_wh))
-    if flag:
-        session.flag(flag)
-        reading.flag(flag)
+    step = meter.read(
+        point_of(at, reading.register_wh, reading.power_w, reading.extra, reading.context)
+    )
+    if step.restarts and (session.energy_basis or not ESTIMATED.isdisjoint(session.flags)):
+        return None  # what was counted must be taken back
     session.keep(meter)
     if session.meter_start_wh is None:
         session.meter_start_wh = reading.register_wh
-    session.energy_wh += sum(fact.energy_wh for fact in facts)
-    if facts:
-        session.charged_until = reading.measured_at
-    for fact in facts:
-        if fact.at != reading.measured_at:
-            book.fast_rows.append(fact_row(session, fact, received_at, "split", 0))
-    return sum(fact.energy_wh for fact in facts if fact.at == reading.measured_at)
+    if step.facts:
+        session.energy_wh += sum(fact.energy_wh for fact in step.facts)
+        session.charged_until = at
+    session.flag(*step.flags)
+    if step.is_estimate:
+        session.flag("energy_from_power")
+    return step
+
+
+def follow_ghost(session: Session) -> None:
+    """Closed at its last evidence by a watchdog: newer evidence moves the end."""
+    last = session.last_reading_at
+    if "ghost" in session.flags and last and session.ended_at and last > session.ended_at:
+        session.ended_at = last
 
 
 def end(session: Session, event: Transaction) -> None:
     """The first end counts; one that arrives for a session given up as lost replaces the guess."""
-    was_lost = "stop_lost" in session.flags
-    if session.ended_at is not None and not was_lost:
+    is_guess = not GUESSES.isdisjoint(session.flags)
+    if session.ended_at is not None and not is_guess:
         return
-    if was_lost:
-        session.flags = [flag for flag in session.flags if flag != "stop_lost"]
+    if is_guess:
+        session.flags = [flag for flag in session.flags if flag not in GUESSES]
         session.flag("stop_late")
     if event.at < session.started_at:
         session.flag("times_reversed")

@@ -1,16 +1,16 @@
 """A batch's reads and writes: from a `Book` to SQL and back. One connection, one transaction."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
 from psycopg import sql as composed
 
-from ingest.book import LIVE, METER_COLUMNS, Book, Evse, Session, Station, Token, fact_row, steady
+from ingest.book import LIVE, METER_COLUMNS, Book, Evse, Session, Station, Token, steady
 from ingest.columns import array, arrays
 from ingest.events import Authorization, Event, Status, Transaction
-from ingest.metering import Fact, Point, difference, quarter, recompute
+from ingest.quarters import quarter
+from ingest.recount import note_refresh, recount
 from ingest.translate import encode_extra
 from sql.database import AsyncConnection
 from sql.queries import load_async_queries
@@ -19,7 +19,6 @@ queries = load_async_queries("ingest")
 
 COPY_FROM = 24  # rows; fewer go quicker as one statement than as a COPY of four round trips
 NOTICE_BYTES = 7000
-STATED = ("correction",)  # facts by people's decisions (ingest/decisions.py)
 SESSION_FIELDS = Session.__struct_fields__
 UNCHANGING = {"operator_id", "site_id", "station_id", "transaction_id", "start_hash"}
 INSERTED = [name for name in SESSION_FIELDS if name != "version"]
@@ -144,8 +143,10 @@ async def store(connection: AsyncConnection, book: Book, *, careful: bool) -> No
         await _swap_sessions(connection, book, known)
     await _store_readings(connection, book, careful=careful)
     if book.late:
-        for session_id in sorted(book.late):
-            await _recount(connection, book, book.dirty[session_id])
+        rows = [row for id_ in sorted(book.late) for row in await recount(connection, book, id_)]
+        if rows:
+            await _insert_readings(connection, rows)
+        book.rows += rows
         await _insert_sessions(connection, fresh)
         await _swap_sessions(connection, book, known)
     await _store_statuses(connection, book)
@@ -193,14 +194,7 @@ def _columns(sessions: list[Session], names: list[str]) -> dict[str, Any]:
 
 
 async def _store_readings(connection: AsyncConnection, book: Book, *, careful: bool) -> None:
-    rows, doubtful = book.fast_rows, list(book.rows)
-    for session_id, late in book.late.items():
-        session = book.dirty[session_id]
-        evse = Evse(session.evse_key, session.evse_id, None)
-        doubtful += [
-            book.reading_row(session.station_id, evse, item.reading, item.received_at, session)
-            for item in late
-        ]
+    rows, doubtful = book.fast_rows, book.rows
     if careful or len(rows) < COPY_FROM:
         rows, doubtful = [], rows + doubtful
     if rows:
@@ -222,41 +216,6 @@ async def _insert_readings(connection: AsyncConnection, rows: list[tuple[Any, ..
     columns[EXTRA] = [encode_extra(x).decode() if x else None for x in columns[EXTRA]]
     named = arrays(dict(zip(METER_NAMES, columns, strict=True)))
     await queries.insert_meter_values(connection, **named)
-
-
-async def _recount(connection: AsyncConnection, book: Book, session: Session) -> None:
-    """The slow path: fold all readings again and book what that changes."""
-    evse_keys = [session.evse_key, book.main_keys.get(session.station_id, session.evse_key)]
-    recorded = await queries.session_readings(
-        connection,
-        session_id=session.session_id,
-        evse_keys=evse_keys,
-        from_at=session.first_reading_at,
-        to_at=session.last_reading_at,
-    )
-    if not session.evse_id:
-        return
-    points = [Point(at, wh) for at, source, wh, _ in recorded if wh is not None]
-    # what people decided is no part of what was measured: it stands beside it, whatever comes late
-    facts = [Fact(at, delta) for at, source, _, delta in recorded if delta and source not in STATED]
-    corrected_wh = await queries.correction_of(connection, session_id=session.session_id)
-    result = recompute(points, session.limit_w)
-    session.keep(result.meter)
-    session.flag(*sorted(result.flags))
-    session.energy_wh = sum(fact.energy_wh for fact in result.facts) + corrected_wh
-    session.charged_until = max((fact.at for fact in result.facts), default=None)
-    if points:
-        session.meter_start_wh = min(points).register_wh
-    changes = difference(result.facts, facts)
-    revision = (session.version or 0) + 1
-    received_at = max((item.received_at for item in book.late[session.session_id]), default=None)
-    received_at = received_at or session.last_reading_at or session.started_at
-    if changes:
-        await _insert_readings(
-            connection,
-            [fact_row(session, c, received_at, "adjustment", revision) for c in changes],
-        )
-        _note_refresh(book, changes[0].at, changes[-1].at)
 
 
 CONNECTOR_NAMES = ["connector_id", "status", "charging_state", "error_code", "info"]
@@ -356,12 +315,7 @@ def _note_late_rows(book: Book) -> None:
     for row in rows:
         at = row[MEASURED]
         if at < newest and at < quarter(row[RECEIVED]):
-            _note_refresh(book, at, at)
-
-
-def _note_refresh(book: Book, from_at: datetime, to_at: datetime) -> None:
-    first, last = book.refresh or (from_at, to_at)
-    book.refresh = (min(first, from_at), max(last, to_at))
+            note_refresh(book, at, at)
 
 
 def settled(book: Book, cache: dict[tuple[str, str], Session]) -> None:

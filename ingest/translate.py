@@ -83,7 +83,9 @@ def instant(text: str | None, received_at: datetime) -> tuple[datetime, tuple[st
 
 
 UNITS = {"kWh": 1000, "Wh": 1, "kW": 1000, "W": 1, "A": 1, "V": 1, "Percent": 1, None: 1}
+SPELLINGS = {unit.lower(): unit for unit in UNITS if unit}  # 2.x leaves units to the station
 REGISTER, SOC = "Energy.Active.Import.Register", "SoC"
+INTERVAL = "Energy.Active.Import.Interval"  # has no column: `extra` keeps it, in Wh
 COLUMNS = {
     REGISTER: "register_wh",
     "Power.Active.Import": "power_w",
@@ -91,12 +93,14 @@ COLUMNS = {
     "Voltage": "voltage_v",
     SOC: "soc_pct",
 }
+PARTED = {**COLUMNS, INTERVAL: INTERVAL}  # what phases add up to
 USUAL_UNITS = {
     "register_wh": (None, "Wh", "kWh"),
     "power_w": (None, "W", "kW"),
     "current_a": (None, "A"),
     "voltage_v": (None, "V"),
     "soc_pct": (None, "Percent"),
+    INTERVAL: (None, "Wh", "kWh"),
 }
 OUTER = ("Outlet", None)
 LINES = frozenset({"L1", "L2", "L3", "L1-N", "L2-N", "L3-N"})
@@ -106,28 +110,33 @@ FOLDS: dict[str, Callable[[list[float]], float]] = {
     "power_w": fsum,
     "current_a": max,
     "voltage_v": fmean,
+    INTERVAL: fsum,
 }
 
 
 class Place(NamedTuple):
     """Where samples of one kind go: to a column (with a phase: as a part of it), else to `extra`
-    by `name`. `factor` makes SI units of them."""
+    by `name`. `factor` makes SI units of them; `is_odd` tells of a unit that the measurand has
+    not."""
 
     column: str | None
     phase: str | None
     name: str
     factor: int
+    is_odd: bool = False
 
 
 @lru_cache(maxsize=4096)
 def place(measurand: str, phase: str | None, location: str | None, unit: str | None) -> Place:
     """Decided once a kind: a network sends few kinds, but thousands of samples a second."""
-    column = COLUMNS.get(measurand)
-    is_ours = location in OUTER or measurand == SOC
-    if column is not None and not (is_ours and unit in USUAL_UNITS[column]):
+    column = COLUMNS.get(measurand) if phase is None else PARTED.get(measurand)
+    unit = SPELLINGS.get((unit or "").lower(), unit)
+    is_odd = measurand in PARTED and unit not in USUAL_UNITS[PARTED[measurand]]
+    if is_odd or not (location in OUTER or measurand == SOC):
         column = None
-    parts = [measurand, phase, None if location in OUTER else location]
-    return Place(column, phase, " ".join(part for part in parts if part), UNITS.get(unit, 1))
+    parts = [measurand, phase, None if location in OUTER else location, unit if is_odd else None]
+    name = " ".join(part for part in parts if part)
+    return Place(column, phase, name, UNITS.get(unit, 1), is_odd)
 
 
 def reading(
@@ -142,7 +151,7 @@ def reading(
     phases: dict[str, dict[str, float]] = {}
     extra: dict[str, Any] = {}
     for sample in samples:
-        column, phase, name, factor = place(
+        column, phase, name, factor, is_odd = place(
             sample.measurand, sample.phase, sample.location, sample.unit
         )
         value = _number(sample, factor, is_register=column == "register_wh")
@@ -154,10 +163,13 @@ def reading(
         else:
             number = float(value)
             extra[name] = int(number) if number.is_integer() else number
+            if is_odd:
+                result.flag("unit_unknown")
             if column is not None and phase is not None:
                 phases.setdefault(column, {})[phase] = number
+    if phases:
+        _fold_phases(result, phases, extra)
     result.extra = extra or None
-    _fold_phases(result, phases)
     return result
 
 
@@ -196,9 +208,16 @@ def _fitting(column: str, value: Decimal | float) -> float:
     return value if isinstance(value, int) else int(Decimal(value).to_integral_value(ROUND_HALF_UP))
 
 
-def _fold_phases(result: Reading, phases: dict[str, dict[str, float]]) -> None:
+def _fold_phases(
+    result: Reading, phases: dict[str, dict[str, float]], extra: dict[str, Any]
+) -> None:
     """Totals from phases, where the station sent no total."""
     for column, values in phases.items():
-        if column in FOLDS and getattr(result, column) is None:
-            outer = [v for phase, v in values.items() if phase in LINES] or list(values.values())
-            setattr(result, column, _fitting(column, FOLDS[column](outer)))
+        if column not in FOLDS:
+            continue
+        outer = [v for phase, v in values.items() if phase in LINES] or list(values.values())
+        total = FOLDS[column](outer)
+        if column == INTERVAL:
+            extra.setdefault(INTERVAL, total)
+        elif getattr(result, column) is None:
+            setattr(result, column, _fitting(column, total))

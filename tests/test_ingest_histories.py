@@ -13,13 +13,16 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ocpp_messages import sample16, values16
 
 from ingest import store
 from ingest.book import Station
 from ingest.events import Transaction
-from ingest.metering import Point, quarter, recompute
+from ingest.metering import FLAGS, Recomputed, quarter, recompute
+from ingest.recount import point
 from ingest.store import station_of
-from ingest.translate import Reading
+from ingest.translate import INTERVAL, Reading
+from ingest.v16 import read_meter_values
 from ingest.writer import Message, Writer
 from sql.database import Connection, async_connect
 from sql.queries import load_async_queries
@@ -84,64 +87,103 @@ async def a_station(dsn: str, name: str) -> Station:
     return station_of(row)
 
 
-def an_event(kind: Any, points: list[Point], at: datetime) -> Transaction:
-    readings = [Reading(p.at, "Sample.Periodic", p.register_wh, 7000.0) for p in points]
+def an_event(kind: Any, readings: list[Reading], at: datetime) -> Transaction:
     return Transaction(kind, at, "T1", readings, evse_id=1, connector_id=1, opens=True)
 
 
+def registers(draw: st.DrawFn, at: datetime, register_wh: int) -> list[dict[str, str]]:
+    """Samples of a register, in total or per phase, in Wh or kWh."""
+    kind = draw(st.sampled_from(["Wh", "Wh", "kWh", "phases"]))
+    if kind == "phases":
+        parts = (register_wh - 2 * (register_wh // 3), register_wh // 3, register_wh // 3)
+        return [sample16(part, phase=f"L{n}") for n, part in enumerate(parts, 1)]
+    text = register_wh if kind == "Wh" else f"{register_wh / 1000:.3f}"
+    return [sample16(text, unit=kind)]
+
+
 @st.composite
-def histories(draw: st.DrawFn) -> list[list[Point]]:
+def histories(draw: st.DrawFn) -> list[list[Reading]]:
     """Messages with one to three readings each: mostly rising registers, some lower, some jumping,
-    some repeated, some late, in disorder."""
-    at, register_wh, points = START, draw(st.integers(0, 900_000)), []
+    falling for good, rolling over or standing still; power, intervals or all of them; some
+    repeated, some late, in disorder."""
+    carries = draw(st.sets(st.sampled_from(["register", "power", "interval"]), min_size=1))
+    at, readings, base = START, [], draw(st.sampled_from([0, 5, 99_950, 700_000, 2**32 - 4000]))
+    register_wh, is_frozen = base, draw(st.integers(0, 5)) == 0
     for _ in range(draw(st.integers(2, 14))):
-        at += timedelta(seconds=draw(st.integers(1, 2400)))
-        register_wh += draw(st.integers(0, 2500))
-        odd = draw(st.sampled_from([0, 0, 0, 0, 0, -700, -50_000, 60_000, 2_000_000]))
-        points.append(Point(at, max(0, register_wh + odd)))
-    points += draw(st.lists(st.sampled_from(points), max_size=4))
+        at += timedelta(seconds=draw(st.integers(1, 2400)), milliseconds=draw(st.integers(0, 999)))
+        register_wh += 0 if is_frozen else draw(st.integers(0, 2500))
+        if draw(st.integers(0, 12)) == 0:
+            register_wh = register_wh % 10**5 if base == 99_950 else 0
+        odd = draw(st.sampled_from([0, 0, 0, 0, 0, 0, -700, -50_000, 60_000, 2_000_000]))
+        samples = []
+        if "register" in carries and draw(st.integers(0, 4)):
+            samples += registers(draw, at, max(0, register_wh + odd) % 2**32)
+        if "power" in carries and draw(st.integers(0, 4)):
+            power_kw = draw(st.floats(-1, 24)) if odd == 0 else 7400.0
+            samples.append(sample16(power_kw, measurand="Power.Active.Import", unit="kW"))
+        if "interval" in carries:
+            energy_kwh = draw(st.floats(-0.001, 0.9))
+            samples.append(sample16(energy_kwh, measurand=INTERVAL, unit="kWh"))
+        context = draw(st.sampled_from(["Sample.Periodic", "Sample.Periodic", "Sample.Clock"]))
+        values = [{**sample, "context": context} for sample in samples or [sample16(1, unit="A")]]
+        readings += read_meter_values(values16(values, at), at).readings
+    readings += draw(st.lists(st.sampled_from(readings), max_size=4))
     if draw(st.booleans()):
-        points = draw(st.permutations(points))
+        readings = draw(st.permutations(readings))
     messages = []
-    while points:
+    while readings:
         size = draw(st.integers(1, 3))
-        messages.append(points[:size])
-        points = points[size:]
+        messages.append(readings[:size])
+        readings = readings[size:]
     return messages
 
 
-def check(connection: Connection, name: str, messages: list[list[Point]]) -> None:
+def check(connection: Connection, name: str, messages: list[list[Reading]]) -> None:
     """The facts are exactly what one fold over all readings gives, per quarter and in sum."""
     connection.execute("CALL process_refresh_requests()")  # what the job does every 5 s
-    expected = recompute([p for message in messages for p in message], LIMIT_W)
+    readings = [reading for message in messages for reading in message]
+    expected = recompute([point(reading) for reading in readings], LIMIT_W)
     wanted: Counter[datetime] = Counter()
     for at, energy_wh in expected.facts:
         wanted[quarter(at)] += energy_wh
     rows = connection.execute(
-        "SELECT measured_at, energy_delta_wh, energy_wh FROM meter_value WHERE station_id = %s",
-        [name],
+        "SELECT measured_at, energy_delta_wh FROM meter_value WHERE station_id = %s", [name]
     ).fetchall()
     found: Counter[datetime] = Counter()
-    for at, delta_wh, _ in rows:
+    for at, delta_wh in rows:
         found[quarter(at)] += delta_wh or 0
     assert +found == +wanted
     assert all(value >= 0 for value in found.values())
-    distinct = {p for message in messages for p in message}
-    assert sum(register is not None for _, _, register in rows) == len(distinct)
-    session = connection.execute(
-        "SELECT energy_wh, register_wh, ended_at FROM session WHERE station_id = %s", [name]
-    ).fetchall()
+    kept = connection.execute(
+        "SELECT count(*) FROM meter_value WHERE station_id = %s AND context IS NOT NULL", [name]
+    ).fetchone()
+    assert kept == (len({(r.measured_at, r.hash(name)) for r in readings}),)
     total = sum(wanted.values())
-    base = expected.meter.base
-    assert [row[:2] for row in session] == [(total, base.register_wh if base else None)]
-    assert session[0][2] is not None
+    check_session(connection, name, expected, total)
     for level in ("energy_15min", "energy_day", "energy_month"):
         query = f"SELECT coalesce(sum(energy_wh), 0) FROM {level} WHERE station_id = %s"  # noqa: S608
         assert connection.execute(query, [name]).fetchone() == (total,)
 
 
+def check_session(connection: Connection, name: str, expected: Recomputed, total: int) -> None:
+    """The session's row says what the fold says, and where it stands."""
+    (session,) = connection.execute(
+        "SELECT energy_wh, charged_until, meter_start_wh, register_wh, register_at, candidate_wh,"
+        " candidate_at, candidate_seen, energy_basis, power_at, power_sum, interval_at,"
+        " interval_mwh, flags, ended_at IS NULL FROM session WHERE station_id = %s", [name],
+    ).fetchall()  # fmt: skip
+    meter = expected.meter
+    base, candidate = meter.base or (None, None), meter.candidate or (None, None)
+    assert session[:3] == (total, expected.charged_until, expected.meter_start_wh)
+    assert session[3:8] == (*base[::-1], *candidate[::-1], meter.seen)
+    assert session[8:10] == (meter.basis, meter.power_at)
+    assert session[10:13] == (meter.power_sum, meter.interval_at, meter.interval_mwh)
+    assert FLAGS.intersection(session[13]) == expected.flags
+    assert session[14] is False
+
+
 def play(
-    connection: Connection, dsn: str, name: str, messages: list[list[Point]],
+    connection: Connection, dsn: str, name: str, messages: list[list[Reading]],
     *, workers: int, at_once: bool, seed: int, failures: float,
 ) -> None:  # fmt: skip
     async def body(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,9 +192,9 @@ def play(
         monkeypatch.setattr(store, "store", flaky.before)
         monkeypatch.setattr(store, "settled", flaky.after)
         station = await a_station(dsn, name)
-        received_at = max(p.at for m in messages for p in m) + timedelta(seconds=5)
+        received_at = max(r.measured_at for m in messages for r in m) + timedelta(seconds=5)
         events = [
-            an_event("start" if i == 0 else "update", message, message[0].at)
+            an_event("start" if i == 0 else "update", message, message[0].measured_at)
             for i, message in enumerate(messages)
         ]
         async with writers(dsn, workers) as made:
@@ -186,7 +228,7 @@ COUNTER = iter(range(1_000_000))
 def test_facts_are_what_the_readings_say_in_any_order_through_failures_and_takeovers(
     connection: Connection,
     database: str,
-    messages: list[list[Point]],
+    messages: list[list[Reading]],
     at_once: bool,
     workers: int,
     seed: int,
@@ -214,8 +256,8 @@ def test_a_batch_that_fails_for_its_data_is_parted_down_to_the_guilty_message(
         station = await a_station(database, "B1")
         async with writers(database, 1) as made:
             events = [
-                an_event("start" if i == 0 else "update", [Point(START + timedelta(minutes=i), v)],
-                         START)
+                an_event("start" if i == 0 else "update",
+                         [Reading(START + timedelta(minutes=i), "Sample.Periodic", v)], START)
                 for i, v in enumerate([600, 650, 666, 700, 720])
             ]  # fmt: skip
             await asyncio.gather(

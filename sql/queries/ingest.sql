@@ -98,9 +98,11 @@ FROM evse WHERE station_id = ANY(:station_ids::text[]) HAVING count(*) > 0;
 -- that a new start would end.
 SELECT s.session_id, s.operator_id, s.site_id, s.station_id, s.evse_id, s.evse_key, s.connector_id,
     s.transaction_id, s.id_token, s.started_at, s.ended_at, s.meter_start_wh, s.meter_stop_wh,
-    s.energy_wh, s.register_wh, s.register_at, s.power_w, s.soc_pct, s.charging_state, s.state_at,
-    s.first_reading_at, s.last_reading_at, s.charged_until, s.candidate_wh, s.candidate_at,
-    s.limit_w, s.stop_reason, s.stopped_by, s.flags, s.remote_start_id, s.seq_no, s.start_hash, s.version
+    s.energy_wh, s.register_wh, s.register_at, s.power_w, s.power_at, s.soc_pct, s.charging_state,
+    s.state_at, s.first_reading_at, s.last_reading_at, s.charged_until, s.candidate_wh, s.candidate_at,
+    s.candidate_seen, s.energy_basis, s.power_sum, s.interval_at, s.interval_mwh, s.lag_seconds,
+    s.lag_at, s.limit_w, s.stop_reason, s.stopped_by, s.flags, s.remote_start_id, s.seq_no,
+    s.start_hash, s.version
 FROM session s
 WHERE s.session_id IN (
     SELECT t.session_id FROM session t
@@ -132,8 +134,8 @@ SELECT session_id, version FROM session
 WHERE session_id = ANY(:session_ids::bigint[]) ORDER BY session_id FOR UPDATE;
 
 -- name: session_readings(session_id, evse_keys, from_at, to_at)
--- All that is recorded of one session: registers as read, and the energy facts.
-SELECT measured_at, source, energy_wh, energy_delta_wh FROM meter_value
+-- All that is recorded of one session: readings, and the energy facts.
+SELECT measured_at, source, energy_wh, power_w, extra, context, energy_delta_wh FROM meter_value
 WHERE evse_key = ANY(:evse_keys::integer[]) AND session_id = :session_id
     AND measured_at BETWEEN :from_at AND :to_at;
 
@@ -145,30 +147,36 @@ SELECT coalesce((SELECT correction_wh FROM session WHERE session_id = :session_i
 -- New sessions; fewer rows than asked for means that another worker was first.
 INSERT INTO session (session_id, operator_id, site_id, station_id, evse_id, evse_key, connector_id,
     transaction_id, id_token, started_at, ended_at, meter_start_wh, meter_stop_wh, energy_wh,
-    register_wh, register_at, power_w, soc_pct, charging_state, state_at, first_reading_at,
-    last_reading_at, charged_until, candidate_wh, candidate_at, limit_w, stop_reason, stopped_by,
-    flags, remote_start_id, seq_no, start_hash, driver_id)
+    register_wh, register_at, power_w, power_at, soc_pct, charging_state, state_at,
+    first_reading_at, last_reading_at, charged_until, candidate_wh, candidate_at, candidate_seen,
+    energy_basis, power_sum, interval_at, interval_mwh, lag_seconds, lag_at, limit_w, stop_reason,
+    stopped_by, flags, remote_start_id, seq_no, start_hash, driver_id)
 SELECT n.session_id, n.operator_id, n.site_id, n.station_id, n.evse_id, n.evse_key, n.connector_id,
     n.transaction_id, n.id_token, n.started_at, n.ended_at, n.meter_start_wh, n.meter_stop_wh,
-    n.energy_wh, n.register_wh, n.register_at, n.power_w, n.soc_pct, n.charging_state, n.state_at,
-    n.first_reading_at, n.last_reading_at, n.charged_until, n.candidate_wh, n.candidate_at,
-    n.limit_w, n.stop_reason, n.stopped_by, string_to_array(n.flags, ' '), n.remote_start_id, n.seq_no, n.start_hash,
+    n.energy_wh, n.register_wh, n.register_at, n.power_w, n.power_at, n.soc_pct, n.charging_state,
+    n.state_at, n.first_reading_at, n.last_reading_at, n.charged_until, n.candidate_wh,
+    n.candidate_at, n.candidate_seen, n.energy_basis, n.power_sum, n.interval_at, n.interval_mwh,
+    n.lag_seconds, n.lag_at, n.limit_w, n.stop_reason, n.stopped_by,
+    string_to_array(n.flags, ' '), n.remote_start_id, n.seq_no, n.start_hash,
     (SELECT t.driver_id FROM id_token t WHERE lower(t.id_token) = lower(n.id_token))
 FROM unnest(:session_id::bigint[], :operator_id::integer[], :site_id::integer[],
     :station_id::text[], :evse_id::integer[], :evse_key::integer[], :connector_id::integer[],
     :transaction_id::text[], :id_token::text[], :started_at::timestamptz[],
     :ended_at::timestamptz[], :meter_start_wh::bigint[], :meter_stop_wh::bigint[],
     :energy_wh::bigint[], :register_wh::bigint[], :register_at::timestamptz[], :power_w::real[],
-    :soc_pct::real[], :charging_state::text[], :state_at::timestamptz[],
+    :power_at::timestamptz[], :soc_pct::real[], :charging_state::text[], :state_at::timestamptz[],
     :first_reading_at::timestamptz[], :last_reading_at::timestamptz[],
     :charged_until::timestamptz[], :candidate_wh::bigint[],
-    :candidate_at::timestamptz[], :limit_w::integer[], :stop_reason::text[], :stopped_by::text[],
+    :candidate_at::timestamptz[], :candidate_seen::integer[], :energy_basis::text[],
+    :power_sum::bigint[], :interval_at::timestamptz[], :interval_mwh::integer[],
+    :lag_seconds::integer[], :lag_at::timestamptz[], :limit_w::integer[], :stop_reason::text[], :stopped_by::text[],
     :flags::text[], :remote_start_id::integer[], :seq_no::bigint[], :start_hash::bigint[])
     AS n(session_id, operator_id, site_id, station_id, evse_id, evse_key, connector_id,
     transaction_id, id_token, started_at, ended_at, meter_start_wh, meter_stop_wh, energy_wh,
-    register_wh, register_at, power_w, soc_pct, charging_state, state_at, first_reading_at,
-    last_reading_at, charged_until, candidate_wh, candidate_at, limit_w, stop_reason, stopped_by,
-    flags, remote_start_id, seq_no, start_hash)
+    register_wh, register_at, power_w, power_at, soc_pct, charging_state, state_at,
+    first_reading_at, last_reading_at, charged_until, candidate_wh, candidate_at, candidate_seen,
+    energy_basis, power_sum, interval_at, interval_mwh, lag_seconds, lag_at, limit_w, stop_reason,
+    stopped_by, flags, remote_start_id, seq_no, start_hash)
 ON CONFLICT DO NOTHING;
 
 -- name: move_sessions!
@@ -176,13 +184,13 @@ ON CONFLICT DO NOTHING;
 UPDATE session s SET energy_wh = n.energy_wh, register_wh = n.register_wh,
     register_at = n.register_at, power_w = n.power_w, soc_pct = n.soc_pct,
     last_reading_at = n.last_reading_at, state_at = n.state_at, seq_no = n.seq_no,
-    charged_until = n.charged_until, version = s.version + 1
+    charged_until = n.charged_until, power_at = n.power_at, version = s.version + 1
 FROM unnest(:session_id::bigint[], :energy_wh::bigint[], :register_wh::bigint[],
     :register_at::timestamptz[], :power_w::real[], :soc_pct::real[],
     :last_reading_at::timestamptz[], :state_at::timestamptz[], :seq_no::bigint[],
-    :charged_until::timestamptz[], :version::integer[])
+    :charged_until::timestamptz[], :power_at::timestamptz[], :version::integer[])
     AS n(session_id, energy_wh, register_wh, register_at, power_w, soc_pct, last_reading_at,
-    state_at, seq_no, charged_until, version)
+    state_at, seq_no, charged_until, power_at, version)
 WHERE s.session_id = n.session_id AND s.version = n.version;
 
 -- name: swap_sessions!
@@ -191,25 +199,31 @@ UPDATE session s SET evse_id = n.evse_id, evse_key = n.evse_key, connector_id = 
     id_token = n.id_token, started_at = n.started_at, ended_at = n.ended_at,
     meter_start_wh = n.meter_start_wh, meter_stop_wh = n.meter_stop_wh, energy_wh = n.energy_wh,
     register_wh = n.register_wh, register_at = n.register_at, power_w = n.power_w,
-    soc_pct = n.soc_pct, charging_state = n.charging_state, state_at = n.state_at,
+    power_at = n.power_at, soc_pct = n.soc_pct, charging_state = n.charging_state, state_at = n.state_at,
     first_reading_at = n.first_reading_at, last_reading_at = n.last_reading_at,
     charged_until = n.charged_until,
-    candidate_wh = n.candidate_wh, candidate_at = n.candidate_at, limit_w = n.limit_w,
+    candidate_wh = n.candidate_wh, candidate_at = n.candidate_at,
+    candidate_seen = n.candidate_seen, energy_basis = n.energy_basis, power_sum = n.power_sum,
+    interval_at = n.interval_at, interval_mwh = n.interval_mwh, lag_seconds = n.lag_seconds,
+    lag_at = n.lag_at, limit_w = n.limit_w,
     stop_reason = n.stop_reason, stopped_by = n.stopped_by, flags = string_to_array(n.flags, ' '),
     remote_start_id = n.remote_start_id, seq_no = n.seq_no, version = s.version + 1
 FROM unnest(:session_id::bigint[], :evse_id::integer[], :evse_key::integer[],
     :connector_id::integer[], :id_token::text[], :started_at::timestamptz[],
     :ended_at::timestamptz[], :meter_start_wh::bigint[], :meter_stop_wh::bigint[],
     :energy_wh::bigint[], :register_wh::bigint[], :register_at::timestamptz[], :power_w::real[],
-    :soc_pct::real[], :charging_state::text[], :state_at::timestamptz[],
+    :power_at::timestamptz[], :soc_pct::real[], :charging_state::text[], :state_at::timestamptz[],
     :first_reading_at::timestamptz[], :last_reading_at::timestamptz[],
     :charged_until::timestamptz[], :candidate_wh::bigint[],
-    :candidate_at::timestamptz[], :limit_w::integer[], :stop_reason::text[], :stopped_by::text[],
+    :candidate_at::timestamptz[], :candidate_seen::integer[], :energy_basis::text[],
+    :power_sum::bigint[], :interval_at::timestamptz[], :interval_mwh::integer[],
+    :lag_seconds::integer[], :lag_at::timestamptz[], :limit_w::integer[], :stop_reason::text[], :stopped_by::text[],
     :flags::text[], :remote_start_id::integer[], :seq_no::bigint[], :version::integer[])
     AS n(session_id, evse_id, evse_key, connector_id, id_token, started_at, ended_at,
-    meter_start_wh, meter_stop_wh, energy_wh, register_wh, register_at, power_w, soc_pct,
+    meter_start_wh, meter_stop_wh, energy_wh, register_wh, register_at, power_w, power_at, soc_pct,
     charging_state, state_at, first_reading_at, last_reading_at, charged_until, candidate_wh,
-    candidate_at, limit_w, stop_reason, stopped_by, flags, remote_start_id, seq_no, version)
+    candidate_at, candidate_seen, energy_basis, power_sum, interval_at, interval_mwh, lag_seconds,
+    lag_at, limit_w, stop_reason, stopped_by, flags, remote_start_id, seq_no, version)
 WHERE s.session_id = n.session_id AND s.version = n.version;
 
 -- name: insert_meter_values!
