@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from ocpp_messages import event201, status201
+from stations import ago, serving
 
 from ingest.timelines import book_time, differences
 from sql.database import Connection, connect
@@ -228,3 +230,32 @@ def _history(evses: Evses, dice: random.Random) -> list[Callable[[], object]]:
                       " VALUES (%s, %s, %s, %s)", station_id, at(hours), online,
                       None if online else dice.choice(["station", "csms"]))  # fmt: skip
     return doings
+
+
+async def test_what_a_station_says_becomes_time_per_state(database: str) -> None:
+    """Contact, statuses and 2.x charging states over a real socket, several in one batch."""
+    async with serving(database, "S1") as csms:
+        async with csms.station(version="2.0.1") as station:
+            begun = ago(minutes=30)
+            await station.call("StatusNotification", status201("Available", ago(minutes=50)))
+            for number, (minutes, kind, state) in enumerate([
+                (0, "Started", "EVConnected"), (2, "Updated", "Charging"),
+                (20, "Updated", "SuspendedEV"), (25, "Ended", "Idle"),
+            ]):  # fmt: skip
+                when = begun + timedelta(minutes=minutes)
+                event = event201(kind, "t1", number, when, wh=minutes * 100, state=state)
+                await station.call("TransactionEvent", event)
+        with connect(database) as connection:
+            connection.execute(
+                "UPDATE contact_history SET at = at - interval '1 hour' WHERE is_online"
+            )
+            connection.execute("INSERT INTO timeline_request (evse_key, from_at)"
+                               " SELECT evse_key, now() - interval '1 day' FROM evse")  # fmt: skip
+            book_time(connection)
+            found = connection.execute(
+                "SELECT state, sum(seconds)::int / 60 FROM state_fact WHERE cause IS NULL"
+                " GROUP BY 1 ORDER BY min(started_at)").fetchall()  # fmt: skip
+            lost = connection.execute(
+                "SELECT DISTINCT state, cause FROM evse_timeline").fetchall()  # fmt: skip
+    assert found[:4] == [("available", 20), ("preparing", 2), ("charging", 18), ("suspended", 5)]
+    assert lost == [("unknown", "network")]
