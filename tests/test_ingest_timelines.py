@@ -251,7 +251,7 @@ async def test_what_a_station_says_becomes_time_per_state(database: str) -> None
             )
             connection.execute("INSERT INTO timeline_request (evse_key, from_at)"
                                " SELECT evse_key, now() - interval '1 day' FROM evse")  # fmt: skip
-            book_time(connection)
+            book_time(connection, datetime.now(UTC) + timedelta(seconds=2))
             found = connection.execute(
                 "SELECT state, sum(seconds)::int / 60 FROM state_fact WHERE cause IS NULL"
                 " GROUP BY 1 ORDER BY min(started_at)").fetchall()  # fmt: skip
