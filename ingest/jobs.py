@@ -1,9 +1,11 @@
 """The ingest part's recurring work."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from ingest.decisions import apply_decisions, judge_sessions
-from ingest.watchdog import watch
+from ingest.timelines import book_time
+from ingest.watchdog import find_normals, forget_watched, watch, watch_fleet, watch_sessions
 from sql.database import Connection
 from sql.jobs import Job
 
@@ -27,8 +29,22 @@ def enforce_retention(connection: Connection) -> None:
     connection.execute("CALL enforce_retention(%s::interval)", [KEEP_READINGS])
 
 
+def _now(work: Callable[[Connection, datetime], object]) -> Callable[[Connection], None]:
+    """The work as of the instant it begins."""
+
+    def run(connection: Connection) -> None:
+        work(connection, datetime.now(UTC))
+
+    return run
+
+
 JOBS = (
-    Job("watchdog", 2, watch),
+    Job("watchdog", 2, _now(watch)),
+    Job("watch_sessions", 15, _now(watch_sessions)),
+    Job("watch_fleet", 60, _now(watch_fleet)),
+    Job("find_normals", 3600, _now(find_normals)),
+    Job("forget_watched", 24 * 3600, _now(forget_watched)),
+    Job("timelines", 3, _now(book_time)),
     Job("refresh_rollups", 5, refresh_rollups),
     Job("judge_sessions", 5, judge_sessions),
     Job("apply_decisions", 1, apply_decisions),

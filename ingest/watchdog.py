@@ -1,34 +1,106 @@
-"""Looks for what nobody reports: silence, dark sites, faults; and gathers alerts into incidents.
+"""Looks for what nobody reports, and tells staff: docs/watchdogs.md has a table of all of it.
 
-Incidents are rows; the database arbitrates between watchdogs (one open incident per kind and
-site, one open alert per kind and evse).
+Rounds of different pace: contact and faults every two seconds, sessions every quarter of a minute,
+what is compared with an evse's own past every minute, that past itself once an hour.
 """
 
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from ingest import thresholds as at
+from ingest.alerts import Watch, gather, queries, settle
+from ingest.probing import forget, probe_contact, probe_sessions
 from sql.database import Connection
-from sql.queries import load_queries
-
-queries = load_queries("watchdog")
-
-# Contact that comes back sooner was a blink of the network
-OFFLINE_GRACE_SECONDS = 20
-DARK_GRACE_SECONDS = 8
-# A deliberate restart of ours is over by then
-RESTART_SECONDS = 10
-# Stations back off for minutes before they try again
-RETURN_GRACE_SECONDS = 300
 
 
-def watch(connection: Connection) -> None:
-    """One round; each step is a statement that can be repeated."""
-    queries.expire_leases(connection)
-    queries.expire_silence(connection)
-    queries.end_our_outage(connection, grace_seconds=RETURN_GRACE_SECONDS)
-    queries.raise_offline(connection, grace_seconds=OFFLINE_GRACE_SECONDS)
-    queries.raise_faults(connection)
-    queries.resolve_offline(connection)
-    queries.resolve_faults(connection)
-    queries.open_platform_outage(connection, grace_seconds=RESTART_SECONDS)
-    queries.open_dark_sites(connection, grace_seconds=DARK_GRACE_SECONDS)
-    queries.open_station_incidents(connection)
-    queries.gather_alerts(connection)
-    queries.resolve_incidents(connection)
+def watch(connection: Connection, now: datetime) -> None:
+    """Contact and faults; each step is a statement that can be repeated."""
+    queries.expire_leases(connection, now=now)
+    probe_contact(connection, now)
+    queries.end_our_outage(connection, now=now, grace_seconds=at.RETURN_GRACE)
+    for one in CONTACT:
+        settle(connection, one, now)
+    queries.open_platform_outage(connection, now=now, grace_seconds=at.RESTART_GRACE)
+    queries.open_dark_sites(connection, now=now, grace_seconds=at.DARK_GRACE)
+    gather(connection, now)
+
+
+def watch_sessions(connection: Connection, now: datetime) -> None:
+    """Sessions that are none, or that deliver nothing."""
+    probe_sessions(connection, now)
+    for one in SESSIONS:
+        settle(connection, one, now)
+
+
+def watch_fleet(connection: Connection, now: datetime) -> None:
+    """Evses and stations that are not as they used to be."""
+    for one in FLEET:
+        settle(connection, one, now)
+
+
+def find_normals(connection: Connection, now: datetime) -> None:
+    """What is normal for each evse, from its last 90 days."""
+    queries.compute_normals(
+        connection, now=now, days=at.NORMAL_DAYS, least=at.NORMAL_SESSIONS,
+        success_wh=at.SUCCESS_WH, recent=at.DERATED_SESSIONS, power_seconds=at.POWER_SECONDS,
+        power_wh=at.POWER_WH, asked_pct=at.ASKED_MORE_PCT,
+    )  # fmt: skip
+    queries.compute_intervals(connection, now=now)
+
+
+def forget_watched(connection: Connection, now: datetime) -> None:
+    """Refused connections, probes and our own commands of long ago."""
+    forget(connection, now)
+
+
+def _query(name: str, **thresholds: Any) -> Callable[[Connection, datetime], list[Any]]:
+    def find(connection: Connection, now: datetime) -> list[Any]:
+        found: list[Any] = getattr(queries, name)(connection, now=now, **thresholds)
+        return found
+
+    return find
+
+
+CONTACT = (
+    Watch("offline", _query("offline", grace=at.OFFLINE_GRACE), needs_contact=False),
+    Watch("faulted", _query("faulted")),
+)
+SESSIONS = (
+    Watch("ghost_session", _query("ghost_session", shown=at.GHOST_SHOWN), needs_contact=False),
+    Watch("no_energy", _query("no_energy", patience=at.NO_ENERGY, success_wh=at.SUCCESS_WH)),
+    Watch("meter_frozen", _query("meter_frozen")),
+    Watch("stuck_preparing", _query("stuck_preparing", patience=at.STUCK_PREPARING)),
+)
+FLEET = (
+    Watch(
+        "silent_evse",
+        _query(
+            "silent_evse", gaps=at.SILENT_GAPS, least=at.SILENT_LEAST, settle=at.SILENT_SETTLE,
+            success_wh=at.SUCCESS_WH,
+        ),
+    ),
+    Watch(
+        "derated",
+        _query(
+            "derated", below_pct=at.DERATED_BELOW_PCT, keep_pct=at.DERATED_KEEP_PCT,
+            asked=at.DERATED_ASKED, stale_days=at.DERATED_STALE_DAYS,
+        ),
+        needs_contact=False,
+    ),
+    Watch(
+        "clock_off",
+        _query(
+            "clock_off", off=at.CLOCK_OFF, keep=at.CLOCK_KEEP, window=at.CLOCK_WINDOW,
+            samples=at.CLOCK_SAMPLES, least=at.CLOCK_LEAST, replay=at.REPLAY_SECONDS,
+        ),
+    ),
+    Watch(
+        "rejected_connections",
+        _query(
+            "rejected_connections", times=at.REFUSED_TIMES, window=at.REFUSED_WINDOW,
+            over=at.REFUSED_OVER,
+        ),
+        needs_contact=False,
+    ),
+)  # fmt: skip

@@ -1,6 +1,7 @@
 """The watchdog: what nobody reports is raised once, gathered, and resolves itself."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ class Network:
 
     def watch(self) -> list[tuple[Any, ...]]:
         """One round; the open incidents."""
-        watch(self.connection)
+        watch(self.connection, datetime.now(UTC))
         return self.run(OPEN)
 
 
@@ -159,15 +160,88 @@ def test_a_blink_of_the_network_is_no_alert(network: Network) -> None:
     assert network.run("SELECT FROM alert") == []
 
 
-def test_silence_on_an_open_socket_is_noticed(network: Network) -> None:
+def test_silence_on_an_open_socket_is_probed_before_it_is_an_alarm(network: Network) -> None:
     network.add("S1", site=None)
     network.run("UPDATE station SET last_seen_at = now() - interval '644 seconds'")
-    assert network.watch() == []
-    network.run("UPDATE station SET last_seen_at = now() - interval '646 seconds'")
     network.watch()
-    assert network.run("SELECT is_online, offline_cause FROM station") == [(False, "station")]
-    network.run("UPDATE station SET contact_changed_at = now() - interval '1 minute'")
+    assert network.run("SELECT FROM command") == []
+    network.run("UPDATE station SET last_seen_at = now() - interval '646 seconds'")
+    for _ in range(3):
+        assert network.watch() == []
+    assert network.run("SELECT station_id, action, payload, requested_by FROM command") == [
+        ("S1", "TriggerMessage", {"requestedMessage": "Heartbeat"}, "watchdog")
+    ]
+    assert network.run("SELECT is_online FROM station") == [(True,)]
+
+
+def test_a_station_that_answers_a_probe_is_left_in_peace(network: Network) -> None:
+    network.add("S1", site=None)
+    network.run("UPDATE station SET last_seen_at = now() - interval '1 hour'")
+    network.watch()
+    network.run("UPDATE command SET status = 'answered', finished_at = now(),"
+                " response = '{\"error\": \"NotImplemented\"}'")  # fmt: skip
+    for _ in range(2):
+        assert network.watch() == []
+    assert network.run("SELECT outcome FROM probe") == [("heard",)]
+    assert network.run("SELECT is_online, last_seen_at > now() - interval '1 minute'"
+                       " FROM station") == [(True, True)]  # fmt: skip
+
+
+def test_a_station_that_does_not_answer_a_probe_has_been_away_since_it_was_last_heard(
+    network: Network,
+) -> None:
+    network.add("S1", site=None)
+    network.run("UPDATE station SET last_seen_at = now() - interval '1 hour',"
+                " contact_changed_at = now() - interval '2 hours'")  # fmt: skip
+    network.watch()
+    network.run("UPDATE command SET status = 'unknown', finished_at = now(),"
+                " response = '{\"error\": \"Timeout\"}'")  # fmt: skip
     assert network.watch() == [("offline", None)]
+    assert network.run("SELECT is_online, offline_cause, contact_changed_at = last_seen_at"
+                       " FROM station") == [(False, "station", True)]  # fmt: skip
+    assert network.run("SELECT outcome FROM probe") == [("silent",)]
+    assert network.run("SELECT raised_at < now() - interval '59 minutes' FROM alert") == [(True,)]
+
+
+def test_a_probe_that_could_not_be_sent_is_sent_again_and_not_for_ever(network: Network) -> None:
+    network.add("S1", site=None)
+    network.run("UPDATE station SET last_seen_at = now() - interval '1 hour',"
+                " contact_changed_at = now() - interval '2 hours'")  # fmt: skip
+    for tries in (1, 2, 3):
+        assert network.watch() == []
+        assert network.run("SELECT count(*) FROM command") == [(tries,)]
+        network.run("UPDATE command SET status = 'refused', finished_at = now(),"
+                    " response = '{\"error\": \"Expired\"}' WHERE status = 'queued'")  # fmt: skip
+    assert network.watch() == [("offline", None)]
+
+
+def test_a_socket_that_closes_meanwhile_ends_the_probe(network: Network) -> None:
+    network.add("S1", site=None)
+    network.run("UPDATE station SET last_seen_at = now() - interval '1 hour'")
+    network.watch()
+    network.lose("S1")
+    network.watch()
+    assert network.run("SELECT outcome FROM probe") == [("gone",)]
+
+
+def test_contact_that_comes_and_goes_is_one_alert_of_one_incident(network: Network) -> None:
+    network.add("S1")
+    for _ in range(4):
+        network.lose("S1")
+        network.wait(60)
+        assert network.watch() == [("offline", "Dock")]
+        network.connect("S1")
+        network.watch()
+    # it has flapped three times: over only after a while of calm
+    assert network.run(OPEN) == [("offline", "Dock")]
+    assert network.run("SELECT count(*), max(detail ->> 'flaps') FROM alert") == [(1, "3")]
+    assert network.run("SELECT count(*) FROM incident") == [(1,)]
+    network.run("UPDATE connection SET lease_until = now() + interval '1 hour'")
+    network.run("UPDATE station SET last_seen_at = now() + interval '15 minutes'")
+    watch(network.connection, datetime.now(UTC) + timedelta(minutes=14))
+    assert network.run(OPEN) == [("offline", "Dock")]
+    watch(network.connection, datetime.now(UTC) + timedelta(minutes=16))
+    assert network.run(OPEN) == []
 
 
 def test_a_fault_is_raised_with_its_reason_and_resolves_itself(network: Network) -> None:
@@ -196,7 +270,7 @@ def test_two_watchdogs_at_once_raise_nothing_twice(network: Network) -> None:
     def rounds() -> None:
         with connect(network.dsn) as connection:
             for _ in range(10):
-                watch(connection)
+                watch(connection, datetime.now(UTC))
 
     with ThreadPoolExecutor(2) as threads:
         for one in [threads.submit(rounds) for _ in range(2)]:
@@ -211,9 +285,24 @@ def test_two_watchdogs_at_once_raise_nothing_twice(network: Network) -> None:
 def test_viewers_are_told(network: Network) -> None:
     network.add("S1", site=None)
     network.run("UPDATE connection SET lease_until = now() - interval '1 second'")
+    network.wait(15)
     with connect(network.dsn) as listener:
         listener.execute("LISTEN evse")
         listener.execute("LISTEN incident")
         network.watch()
         told = {notice.channel for notice in listener.notifies(timeout=5, stop_after=2)}
     assert told == {"evse", "incident"}
+
+
+def test_a_round_that_changes_nothing_tells_nobody(network: Network) -> None:
+    network.add("S1")
+    network.lose("S1")
+    network.wait(60)
+    network.watch()
+    with connect(network.dsn) as listener:
+        listener.execute("LISTEN evse")
+        listener.execute("LISTEN incident")
+        network.watch()
+        network.run("NOTIFY evse, 'the end'")
+        told = [notice.payload for notice in listener.notifies(timeout=5, stop_after=1)]
+    assert told == ["the end"]

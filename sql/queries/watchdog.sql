@@ -1,82 +1,36 @@
 -- The watchdog's rounds. Every statement may be repeated; none reports a thing twice.
 
--- name: expire_leases()!
+-- name: expire_leases(now)!
 -- Workers that died without a word: from the last that was heard it is we who are down, not the
 -- stations.
 WITH gone AS (
     UPDATE station s SET is_online = false, offline_cause = 'csms',
-        contact_changed_at = greatest(s.contact_changed_at, least(s.last_seen_at, now()))
+        contact_changed_at = greatest(s.contact_changed_at, least(s.last_seen_at, :now::timestamptz))
     WHERE s.is_online AND NOT EXISTS (SELECT FROM connection c
-        WHERE c.station_id = s.station_id AND c.lease_until > now())
+        WHERE c.station_id = s.station_id AND c.lease_until > :now::timestamptz)
     RETURNING s.station_id
 )
 SELECT pg_notify('evse', '*') FROM gone LIMIT 1;
 
--- name: expire_silence()!
--- The socket is open, but the station has been silent for more than two of its heartbeats: nobody
--- knows what it has been doing since it was last heard.
-WITH gone AS (
-    UPDATE station s SET is_online = false, offline_cause = 'station',
-        contact_changed_at = greatest(s.contact_changed_at, least(s.last_seen_at, now()))
-    WHERE s.is_online
-        AND s.last_seen_at < now() - (2 * s.heartbeat_seconds + 45) * interval '1 second'
-    RETURNING s.station_id
-)
-SELECT pg_notify('evse', '*') FROM gone LIMIT 1;
-
--- name: end_our_outage(grace_seconds)!
+-- name: end_our_outage(now, grace_seconds)!
 -- We have been back for long enough: who has not returned by now is missing by its own cause.
 UPDATE station s SET offline_cause = 'station'
 WHERE NOT s.is_online AND s.offline_cause = 'csms' AND EXISTS (
-    SELECT FROM connection c WHERE c.lease_until > now()
+    SELECT FROM connection c WHERE c.lease_until > :now::timestamptz
         AND c.connected_at > s.contact_changed_at
-        AND c.connected_at < now() - :grace_seconds * interval '1 second');
+        AND c.connected_at < :now::timestamptz - :grace_seconds::integer * interval '1 second');
 
--- name: raise_offline(grace_seconds)!
--- Stations that have been out of contact for a while; not those that we sent away ourselves.
-INSERT INTO alert (kind, station_id, raised_at, detail)
-SELECT 'offline', s.station_id, s.contact_changed_at, '{}'
-FROM station s
-WHERE NOT s.is_online AND s.offline_cause = 'station'
-    AND s.contact_changed_at < now() - :grace_seconds * interval '1 second'
-ON CONFLICT (kind, station_id, evse_id) WHERE resolved_at IS NULL DO NOTHING;
-
--- name: raise_faults()!
--- Evses whose state is faulted now.
-INSERT INTO alert (kind, station_id, evse_id, raised_at, detail)
-SELECT 'faulted', e.station_id, e.evse_id, coalesce(max(c.status_at), now()),
-    jsonb_build_object('error_code', max(c.error_code), 'info', max(c.info))
-FROM connector c JOIN evse e USING (evse_key) JOIN station s USING (station_id)
-WHERE c.status = 'Faulted' AND s.is_online
-GROUP BY e.station_id, e.evse_id
-ON CONFLICT (kind, station_id, evse_id) WHERE resolved_at IS NULL DO NOTHING;
-
--- name: resolve_offline()!
--- Contact is back.
-UPDATE alert a SET resolved_at = s.contact_changed_at
-FROM station s
-WHERE a.kind = 'offline' AND a.resolved_at IS NULL AND s.station_id = a.station_id AND s.is_online;
-
--- name: resolve_faults()!
--- No connector of the evse is faulted any more.
-UPDATE alert a SET resolved_at = now()
-FROM evse e JOIN station s USING (station_id)
-WHERE a.kind = 'faulted' AND a.resolved_at IS NULL
-    AND e.station_id = a.station_id AND e.evse_id = a.evse_id AND s.is_online
-    AND NOT EXISTS (SELECT FROM connector c
-        WHERE c.evse_key = e.evse_key AND c.status = 'Faulted');
-
--- name: open_platform_outage(grace_seconds)!
+-- name: open_platform_outage(now, grace_seconds)!
 -- Our own outage: one incident, no matter how many stations it hides. A restart is none.
 INSERT INTO incident (kind, severity, opened_at, cause, next_step)
 SELECT 'platform', 'critical', min(contact_changed_at),
     'ingest process ended without notice', 'check the ingest process'
 FROM station WHERE NOT is_online AND offline_cause = 'csms'
-    AND contact_changed_at < now() - :grace_seconds * interval '1 second'
+    AND contact_changed_at < :now::timestamptz - :grace_seconds::integer * interval '1 second'
 HAVING count(*) > 0
 ON CONFLICT (kind, site_id) WHERE resolved_at IS NULL DO NOTHING;
 
--- name: open_dark_sites(grace_seconds)!
+-- name: open_dark_sites(now, grace_seconds)!
 -- All stations of a site are out of contact, none by our doing: one incident for the site.
 INSERT INTO incident (kind, severity, site_id, opened_at, cause, next_step)
 SELECT 'site_dark', 'critical', s.site_id, max(s.contact_changed_at),
@@ -85,48 +39,360 @@ FROM station s
 WHERE s.site_id IS NOT NULL
 GROUP BY s.site_id
 HAVING count(*) > 1 AND bool_and(NOT s.is_online AND s.offline_cause = 'station')
-    AND max(s.contact_changed_at) < now() - :grace_seconds * interval '1 second'
+    AND max(s.contact_changed_at) < :now::timestamptz - :grace_seconds::integer * interval '1 second'
 ON CONFLICT (kind, site_id) WHERE resolved_at IS NULL DO NOTHING;
 
--- name: open_station_incidents()!
+-- name: open_station_incidents(kinds)!
 -- Alerts that belong to no dark site get an incident per site and kind.
 INSERT INTO incident (kind, severity, site_id, opened_at, cause, next_step)
-SELECT a.kind, 'high', s.site_id, min(a.raised_at),
-    CASE a.kind WHEN 'faulted' THEN max(a.detail ->> 'error_code') ELSE 'no contact' END,
-    CASE a.kind WHEN 'faulted' THEN 'restart, then watch for a real session'
-        ELSE 'probe, then call the site host' END
-FROM alert a JOIN station s USING (station_id)
+SELECT a.kind, k.severity, s.site_id, min(a.raised_at),
+    coalesce(max(a.detail ->> 'error_code'), k.cause), k.next_step
+FROM alert a
+JOIN jsonb_to_recordset(:kinds::jsonb)
+    AS k(kind text, severity text, cause text, next_step text) USING (kind)
+LEFT JOIN station s USING (station_id)
 WHERE a.resolved_at IS NULL
     -- none, or one that is over: of a dark site, some may stay away when the others return
     AND NOT EXISTS (SELECT FROM incident i
         WHERE i.incident_id = a.incident_id AND i.resolved_at IS NULL)
     AND NOT (a.kind = 'offline' AND EXISTS (SELECT FROM incident i
         WHERE i.site_id = s.site_id AND i.kind = 'site_dark' AND i.resolved_at IS NULL))
-GROUP BY a.kind, s.site_id
+GROUP BY a.kind, s.site_id, k.severity, k.cause, k.next_step
 ON CONFLICT (kind, site_id) WHERE resolved_at IS NULL DO NOTHING;
 
 -- name: gather_alerts()!
 -- Alerts join the incident that explains them best: the dark site before their own kind.
 UPDATE alert a SET incident_id = i.incident_id
-FROM station s, incident i
-WHERE a.resolved_at IS NULL AND s.station_id = a.station_id AND i.resolved_at IS NULL
-    AND i.site_id IS NOT DISTINCT FROM s.site_id
-    AND i.incident_id = (SELECT k.incident_id FROM incident k
-        WHERE k.resolved_at IS NULL AND k.site_id IS NOT DISTINCT FROM s.site_id
-            AND (k.kind = a.kind OR k.kind = 'site_dark' AND a.kind = 'offline')
-        ORDER BY k.kind = 'site_dark' DESC LIMIT 1)
+FROM alert o
+LEFT JOIN station s USING (station_id)
+CROSS JOIN LATERAL (
+    SELECT k.incident_id FROM incident k
+    WHERE k.resolved_at IS NULL AND k.site_id IS NOT DISTINCT FROM s.site_id
+        AND (k.kind = o.kind OR k.kind = 'site_dark' AND o.kind = 'offline')
+    ORDER BY k.kind = 'site_dark' DESC LIMIT 1
+) i
+WHERE o.resolved_at IS NULL AND a.alert_id = o.alert_id
     AND a.incident_id IS DISTINCT FROM i.incident_id;
 
--- name: resolve_incidents()!
+-- name: reopen_incidents(now, window)!
+-- What has come back goes on as the same incident: its owner need not be found again.
+UPDATE incident i SET resolved_at = NULL
+WHERE i.resolved_at > :now::timestamptz - :window::integer * interval '1 second'
+    AND EXISTS (SELECT FROM alert a WHERE a.incident_id = i.incident_id AND a.kind = i.kind
+        AND a.resolved_at IS NULL AND a.detail ? 'flaps')
+    AND NOT EXISTS (SELECT FROM incident o WHERE o.kind = i.kind
+        AND o.site_id IS NOT DISTINCT FROM i.site_id
+        AND (o.resolved_at IS NULL OR o.incident_id > i.incident_id));
+
+-- name: resolve_incidents(now, kinds)!
 -- Over when what they are made of is over.
-UPDATE incident i SET resolved_at = now()
-WHERE i.resolved_at IS NULL AND CASE i.kind
-    WHEN 'platform' THEN NOT EXISTS (SELECT FROM station s
+UPDATE incident i SET resolved_at = :now
+WHERE i.resolved_at IS NULL AND CASE
+    WHEN i.kind = 'platform' THEN NOT EXISTS (SELECT FROM station s
         WHERE NOT s.is_online AND s.offline_cause = 'csms')
-    WHEN 'site_dark' THEN EXISTS (SELECT FROM station s
+    WHEN i.kind = 'site_dark' THEN EXISTS (SELECT FROM station s
         WHERE s.site_id = i.site_id AND s.is_online)
-    WHEN 'offline' THEN NOT EXISTS (SELECT FROM alert a
-        WHERE a.incident_id = i.incident_id AND a.resolved_at IS NULL)
-    WHEN 'faulted' THEN NOT EXISTS (SELECT FROM alert a
+    WHEN i.kind = ANY(:kinds::text[]) THEN NOT EXISTS (SELECT FROM alert a
         WHERE a.incident_id = i.incident_id AND a.resolved_at IS NULL)
     ELSE false END;
+
+-- name: reopen_alerts(kind, findings, now, window)!
+-- Sooner than :window after its end: not a new alert, the same one flaps.
+WITH found AS MATERIALIZED (
+    SELECT coalesce(station_id, '') AS station, coalesce(evse_id, 0) AS evse, detail
+    FROM jsonb_to_recordset(:findings::jsonb)
+        AS f(station_id text, evse_id integer, is_due boolean, detail jsonb) WHERE is_due
+), newest AS (
+    SELECT DISTINCT ON (1, 2) coalesce(station_id, '') AS station, coalesce(evse_id, 0) AS evse,
+        alert_id
+    FROM alert WHERE kind = :kind
+        AND resolved_at > :now::timestamptz - :window::integer * interval '1 second'
+    ORDER BY 1, 2, alert_id DESC
+), open AS (
+    SELECT coalesce(station_id, '') AS station, coalesce(evse_id, 0) AS evse
+    FROM alert WHERE kind = :kind AND resolved_at IS NULL
+)
+UPDATE alert a SET resolved_at = NULL, over_at = NULL, detail = f.detail
+    || jsonb_build_object('flaps', coalesce((a.detail ->> 'flaps')::integer, 0) + 1)
+FROM found f JOIN newest n USING (station, evse)
+WHERE a.alert_id = n.alert_id AND a.resolved_at IS NOT NULL
+    AND NOT EXISTS (SELECT FROM open o WHERE o.station = f.station AND o.evse = f.evse);
+
+-- name: raise_alerts(kind, findings, now)!
+-- What is due and not open yet.
+INSERT INTO alert (kind, station_id, evse_id, raised_at, detail)
+SELECT :kind, f.station_id, f.evse_id, least(f.since, :now::timestamptz), f.detail
+FROM jsonb_to_recordset(:findings::jsonb) AS f(station_id text, evse_id integer,
+    since timestamptz, is_due boolean, detail jsonb)
+WHERE f.is_due
+ON CONFLICT (kind, station_id, evse_id) WHERE resolved_at IS NULL DO NOTHING;
+
+-- name: end_alerts(kind, findings, now, window, flaps, needs_contact)!
+-- What is no longer found is over; what flaps, only after :window of calm.
+UPDATE alert a SET over_at = CASE WHEN NOT d.is_found THEN d.over_at END,
+    resolved_at = CASE WHEN d.is_resolved THEN d.over_at END
+FROM (
+    SELECT o.alert_id, o.over_at AS was, f.is_found, n.over_at, NOT f.is_found
+        AND ((o.detail ->> 'flaps')::integer >= :flaps::integer) IS NOT TRUE
+        OR NOT f.is_found AND n.over_at
+            <= :now::timestamptz - :window::integer * interval '1 second' AS is_resolved
+    FROM alert o
+    LEFT JOIN station s USING (station_id)
+    CROSS JOIN LATERAL (SELECT coalesce(o.over_at, :now::timestamptz) AS over_at) n
+    LEFT JOIN (SELECT DISTINCT coalesce(station_id, '') AS station, coalesce(evse_id, 0) AS evse
+        FROM jsonb_to_recordset(:findings::jsonb) AS f(station_id text, evse_id integer)) w
+        ON w.station = coalesce(o.station_id, '') AND w.evse = coalesce(o.evse_id, 0)
+    CROSS JOIN LATERAL (SELECT w.station IS NOT NULL AS is_found) f
+    WHERE o.kind = :kind AND o.resolved_at IS NULL
+        AND (f.is_found OR NOT :needs_contact::boolean OR s.is_online IS NOT FALSE)
+) d
+WHERE a.alert_id = d.alert_id AND (d.is_resolved OR d.is_found AND d.was IS NOT NULL
+    OR NOT d.is_found AND d.was IS NULL);
+
+-- Findings: station_id, evse_id, since when, whether it is due (else it keeps what is open open),
+-- and the numbers behind it.
+
+-- name: offline(now, grace)
+-- Stations that have been out of contact for a while; not those that we sent away ourselves.
+SELECT s.station_id, NULL::integer AS evse_id, s.contact_changed_at,
+    s.offline_cause = 'station' AND s.contact_changed_at
+        < :now::timestamptz - :grace::integer * interval '1 second' AS is_due,
+    jsonb_build_object('last_seen_at', s.last_seen_at) AS detail
+FROM station s
+WHERE NOT s.is_online AND s.contact_changed_at IS NOT NULL
+    AND (s.decommissioned_at > :now::timestamptz) IS NOT FALSE;
+
+-- name: faulted(now)
+-- Evses whose state is faulted now.
+SELECT e.station_id, e.evse_id, coalesce(max(c.status_at), :now::timestamptz), true,
+    jsonb_build_object('error_code', max(c.error_code), 'info', max(c.info))
+FROM connector c JOIN evse e USING (evse_key) JOIN station s USING (station_id)
+WHERE c.status = 'Faulted' AND s.is_online
+GROUP BY e.station_id, e.evse_id;
+
+-- name: ghost_session(now, shown)
+-- Sessions closed at their last evidence, until the evse has proven itself, the real end has come,
+-- or staff have been told for long enough.
+SELECT o.station_id, nullif(o.evse_id, 0), max(p.evidence_at), true,
+    jsonb_build_object('session_id', max(o.session_id), 'reason', max(p.reason),
+        'evidence_at', max(p.evidence_at), 'closed_at', max(p.ended_at),
+        'energy_wh', max(o.energy_wh))
+FROM probe p JOIN session o USING (session_id)
+WHERE p.outcome = 'closed' AND p.kind = 'session'
+    AND p.ended_at > :now::timestamptz - :shown::integer * interval '1 second'
+    AND 'ghost' = ANY(o.flags)
+    AND NOT EXISTS (SELECT FROM session n
+        WHERE n.evse_key = o.evse_key AND n.started_at > o.started_at)
+GROUP BY o.station_id, o.evse_id;
+
+-- name: no_energy(patience, success_wh)
+-- The session says that the car is charging, its readings say that nothing comes: measured for long
+-- enough by the station's own clock. With power but a standing register it is the meter.
+SELECT o.station_id, o.evse_id, c.since, o.last_reading_at
+        >= c.since + :patience::integer * interval '1 second',
+    jsonb_build_object('session_id', o.session_id, 'energy_wh', o.energy_wh,
+        'charging_seconds', extract(epoch FROM o.last_reading_at - c.since)::integer)
+FROM session o
+JOIN station s USING (station_id)
+CROSS JOIN LATERAL (
+    SELECT greatest(o.started_at, o.state_at, max(k.status_at)) AS since,
+        coalesce(o.charging_state, max(k.charging_state), 'Charging') AS state
+    FROM connector k WHERE k.evse_key = o.evse_key AND k.status = 'Occupied'
+) c
+WHERE o.ended_at IS NULL AND o.evse_id > 0 AND s.is_online AND o.energy_wh < :success_wh::integer
+    AND c.state = 'Charging' AND o.last_reading_at > c.since AND coalesce(o.power_w, 0) < 100
+    AND NOT 'register_frozen' = ANY(o.flags);
+
+-- name: meter_frozen
+-- Running sessions whose register stands still while power flows.
+SELECT o.station_id, o.evse_id, coalesce(o.charged_until, o.started_at), true,
+    jsonb_build_object('session_id', o.session_id, 'power_w', round(o.power_w::numeric),
+        'energy_wh', o.energy_wh)
+FROM session o JOIN station s USING (station_id)
+WHERE o.ended_at IS NULL AND o.evse_id > 0 AND s.is_online AND 'register_frozen' = ANY(o.flags);
+
+-- name: stuck_preparing(now, patience)
+-- A cable is in, no session has begun.
+SELECT e.station_id, e.evse_id, max(c.status_at),
+    max(c.status_at) < :now::timestamptz - :patience::integer * interval '1 second',
+    jsonb_build_object('plugged_in_at', max(c.status_at))
+FROM connector c JOIN evse e USING (evse_key) JOIN station s USING (station_id)
+WHERE c.status = 'Occupied' AND coalesce(c.charging_state, 'EVConnected') = 'EVConnected'
+    AND s.is_online
+    AND (SELECT o.ended_at IS NULL OR o.ended_at >= c.status_at FROM session o
+        WHERE o.evse_key = c.evse_key ORDER BY o.started_at DESC LIMIT 1) IS NOT TRUE
+GROUP BY e.station_id, e.evse_id;
+
+-- name: silent_evse(now, gaps, least, settle, success_wh)
+-- Dead but green: available, and the last success lies back :gaps times the longest gap that is
+-- normal for this evse. A station that was away is given one such gap first.
+WITH quiet AS MATERIALIZED (
+    SELECT n.evse_key, n.gap_p95_seconds, n.sessions, coalesce(l.at, n.computed_at) AS since,
+        s.contact_changed_at <= :now::timestamptz
+            - least(n.gap_p95_seconds, :settle::integer) * interval '1 second' AS is_due
+    FROM evse_normal n
+    JOIN evse e USING (evse_key)
+    JOIN station s USING (station_id)
+    LEFT JOIN LATERAL (
+        SELECT coalesce(o.ended_at, :now::timestamptz) AS at FROM session o
+        WHERE o.evse_key = n.evse_key AND o.energy_wh >= :success_wh::integer
+            AND o.started_at <= :now::timestamptz
+        ORDER BY o.started_at DESC LIMIT 1
+    ) l ON true
+    WHERE s.is_online AND n.gap_p95_seconds IS NOT NULL
+        AND coalesce(l.at, n.computed_at) < :now::timestamptz - interval '1 second'
+            * greatest(:gaps::integer * n.gap_p95_seconds, :least::integer)
+)
+SELECT v.station_id, v.evse_id, q.since, q.is_due,
+    jsonb_build_object('last_success_at', q.since, 'gap_p95_seconds', q.gap_p95_seconds,
+        'silent_seconds', extract(epoch FROM :now::timestamptz - q.since)::integer,
+        'sessions', q.sessions)
+FROM quiet q JOIN evse_state v USING (evse_key)
+WHERE v.state = 'available';
+
+-- name: derated(now, below_pct, keep_pct, asked, stale_days)
+-- The best of the last sessions stays far below what this evse used to give, although cars came
+-- that have drawn more.
+SELECT e.station_id, e.evse_id, n.recent_since,
+    n.recent_power_w * 100 < :below_pct::bigint * n.power_p90_w AND n.recent_asked >= :asked,
+    jsonb_build_object('power_w', n.recent_power_w, 'normal_w', n.power_p90_w,
+        'max_power_w', e.max_power_w, 'sessions', n.sessions, 'asked', n.recent_asked)
+FROM evse_normal n JOIN evse e USING (evse_key)
+WHERE n.recent_power_w * 100 < :keep_pct::bigint * n.power_p90_w
+    AND n.recent_since > :now::timestamptz - :stale_days::integer * interval '1 day';
+
+-- name: clock_off(now, off, keep, window, samples, least, replay)
+-- By how much stations' clocks differ from ours: the median over their last messages of the newest
+-- instant in each. What comes right after contact was regained may be old. A station that has said
+-- nothing lately keeps the alert it has.
+WITH told AS (
+    SELECT h.station_id, h.received_at, min(h.received_at - h.status_at) AS late,
+        coalesce(bool_or('clock_implausible' = ANY(h.flags)), false) AS is_implausible
+    FROM status_history h
+    WHERE h.received_at BETWEEN :now::timestamptz - :window::integer * interval '1 second'
+        AND :now::timestamptz
+    GROUP BY h.station_id, h.received_at
+    UNION ALL
+    SELECT o.station_id, m.received_at, min(m.received_at - m.measured_at),
+        coalesce(bool_or('clock_implausible' = ANY(m.flags)), false)
+    FROM session o JOIN station s USING (station_id)
+    CROSS JOIN LATERAL (
+        SELECT received_at, measured_at, flags FROM meter_value
+        WHERE evse_key = o.evse_key AND context IS NOT NULL
+            AND measured_at BETWEEN o.first_reading_at AND o.last_reading_at
+        ORDER BY measured_at DESC LIMIT :samples
+    ) m
+    WHERE o.ended_at IS NULL AND s.is_online AND m.received_at
+        > greatest(:now::timestamptz - :window::integer * interval '1 second',
+            s.contact_changed_at + :replay::integer * interval '1 second')
+    GROUP BY o.station_id, m.received_at
+), newest AS (
+    SELECT t.*, row_number() OVER (PARTITION BY station_id ORDER BY received_at DESC) AS place
+    FROM told t
+), judged AS (
+    SELECT station_id, count(*) AS n, min(received_at) AS since,
+        avg(is_implausible::integer) >= 0.5 AS is_implausible,
+        extract(epoch FROM percentile_disc(0.5) WITHIN GROUP (ORDER BY late)) AS seconds
+    FROM newest WHERE place <= :samples GROUP BY station_id
+)
+SELECT j.station_id, NULL::integer, j.since,
+    j.n >= :least AND (j.is_implausible OR abs(j.seconds) > :off),
+    jsonb_build_object('behind_seconds', j.seconds::integer, 'messages', j.n,
+        'is_implausible', j.is_implausible)
+FROM judged j
+WHERE j.n >= :least AND (j.is_implausible OR abs(j.seconds) > :keep)
+UNION ALL
+SELECT a.station_id, NULL, a.raised_at, false, a.detail
+FROM alert a
+WHERE a.kind = 'clock_off' AND a.resolved_at IS NULL AND NOT EXISTS (SELECT FROM judged j
+    WHERE j.station_id = a.station_id AND j.n >= :least);
+
+-- name: rejected_connections(now, times, window, over)
+-- Refused at the door again and again: each station of ours, and all that are none together.
+SELECT s.station_id, NULL::integer, min(t.at), count(*) FILTER (WHERE t.at
+        > :now::timestamptz - :window::integer * interval '1 second') >= :times,
+    jsonb_build_object('attempts', count(*), 'last_at', max(t.at), 'reason', max(t.reason),
+        'remote', max(t.remote), 'remotes', count(DISTINCT t.remote),
+        'name', max(t.station_id), 'names', count(DISTINCT t.station_id))
+FROM connection_attempt t LEFT JOIN station s USING (station_id)
+WHERE t.at BETWEEN :now::timestamptz - :over::integer * interval '1 second' AND :now::timestamptz
+GROUP BY s.station_id;
+
+-- What is normal for each evse.
+
+-- name: compute_normals(now, days, least, success_wh, recent, power_seconds, power_wh, asked_pct)!
+-- Gaps between successes, and mean power while energy flowed: of its earlier sessions, and of the
+-- last few. An evse with too few of them keeps what was known of it.
+WITH base AS MATERIALIZED (
+    SELECT evse_key, started_at, lower(id_token) AS token, extract(epoch FROM started_at
+            - lag(ended_at) OVER (PARTITION BY evse_key ORDER BY started_at)) AS gap,
+        CASE WHEN energy_wh >= :power_wh::integer AND flags <@ '{offline,stop_late}'::text[]
+            AND charged_until >= started_at + :power_seconds::integer * interval '1 second'
+            THEN energy_wh * 3600 / extract(epoch FROM charged_until - started_at) END AS power_w
+    FROM session
+    WHERE started_at BETWEEN :now::timestamptz - :days::integer * interval '1 day'
+        AND :now::timestamptz
+        AND ended_at IS NOT NULL AND energy_wh >= :success_wh::integer AND evse_key > 0
+), gaps AS (
+    SELECT evse_key, count(*) AS sessions, count(gap) AS n,
+        percentile_disc(0.95) WITHIN GROUP (ORDER BY greatest(gap, 0)) AS p95
+    FROM base GROUP BY evse_key
+), cars AS (
+    SELECT token, max(power_w) AS best_w FROM base WHERE power_w IS NOT NULL GROUP BY token
+), ranked AS (
+    SELECT *, row_number() OVER (PARTITION BY evse_key ORDER BY started_at DESC) AS place
+    FROM base WHERE power_w IS NOT NULL
+), power AS (
+    SELECT r.evse_key,
+        count(*) FILTER (WHERE place > :recent::integer) AS n,
+        percentile_disc(0.9) WITHIN GROUP (ORDER BY power_w)
+            FILTER (WHERE place > :recent::integer) AS p90,
+        max(power_w) FILTER (WHERE place <= :recent::integer) AS best_w,
+        min(started_at) FILTER (WHERE place <= :recent::integer) AS since,
+        count(*) FILTER (WHERE place <= :recent::integer
+            AND c.best_w * 100 >= r.power_w * :asked_pct::integer) AS asked
+    FROM ranked r LEFT JOIN cars c USING (token) GROUP BY r.evse_key
+)
+INSERT INTO evse_normal AS k (evse_key, gap_p95_seconds, power_p90_w, recent_power_w, recent_asked,
+    recent_since, sessions, computed_at)
+SELECT g.evse_key, CASE WHEN g.n >= :least::integer THEN g.p95 END,
+    CASE WHEN p.n >= :least::integer THEN least(p.p90, e.max_power_w) END,
+    CASE WHEN p.n >= :least::integer THEN p.best_w END,
+    CASE WHEN p.n >= :least::integer THEN p.asked END,
+    CASE WHEN p.n >= :least::integer THEN p.since END, g.sessions, :now
+FROM gaps g JOIN evse e USING (evse_key) LEFT JOIN power p USING (evse_key)
+WHERE g.n >= :least::integer OR p.n >= :least::integer
+ON CONFLICT (evse_key) DO UPDATE SET
+    gap_p95_seconds = coalesce(excluded.gap_p95_seconds, k.gap_p95_seconds),
+    power_p90_w = coalesce(excluded.power_p90_w, k.power_p90_w),
+    recent_power_w = excluded.recent_power_w, recent_asked = excluded.recent_asked,
+    recent_since = excluded.recent_since, sessions = excluded.sessions,
+    computed_at = excluded.computed_at;
+
+-- name: compute_intervals(now)!
+-- How often each evse sends readings within a session: its newest one with at least three; looked
+-- at once a day.
+INSERT INTO evse_normal AS k (evse_key, meter_interval_seconds, interval_at)
+SELECT e.evse_key, r.seconds, :now
+FROM evse e
+LEFT JOIN evse_normal n USING (evse_key)
+CROSS JOIN LATERAL (
+    SELECT session_id, first_reading_at, last_reading_at FROM session o
+    WHERE o.evse_key = e.evse_key AND o.started_at <= :now::timestamptz
+        AND o.last_reading_at > o.first_reading_at
+    ORDER BY o.started_at DESC LIMIT 1
+) o
+CROSS JOIN LATERAL (
+    SELECT greatest(1, extract(epoch FROM percentile_disc(0.5) WITHIN GROUP (ORDER BY gap)))
+        AS seconds
+    FROM (
+        SELECT measured_at - lag(measured_at) OVER (ORDER BY measured_at) AS gap
+        FROM (SELECT DISTINCT measured_at FROM meter_value
+            WHERE evse_key = e.evse_key AND session_id = o.session_id AND context IS NOT NULL
+                AND measured_at BETWEEN o.first_reading_at AND o.last_reading_at
+            ORDER BY measured_at LIMIT 20) m
+    ) g HAVING count(gap) >= 2
+) r
+WHERE (n.interval_at > :now::timestamptz - interval '1 day') IS NOT TRUE
+ON CONFLICT (evse_key) DO UPDATE SET meter_interval_seconds = excluded.meter_interval_seconds,
+    interval_at = excluded.interval_at;
