@@ -245,17 +245,15 @@ async def test_what_a_station_says_becomes_time_per_state(database: str) -> None
                 when = begun + timedelta(minutes=minutes)
                 event = event201(kind, "t1", number, when, wh=minutes * 100, state=state)
                 await station.call("TransactionEvent", event)
-        with connect(database) as connection:
-            connection.execute(
-                "UPDATE contact_history SET at = at - interval '1 hour' WHERE is_online"
-            )
-            connection.execute("INSERT INTO timeline_request (evse_key, from_at)"
-                               " SELECT evse_key, now() - interval '1 day' FROM evse")  # fmt: skip
-            book_time(connection, datetime.now(UTC) + timedelta(seconds=2))
-            found = connection.execute(
-                "SELECT state, sum(seconds)::int / 60 FROM state_fact WHERE cause IS NULL"
-                " GROUP BY 1 ORDER BY min(started_at)").fetchall()  # fmt: skip
-            lost = connection.execute(
-                "SELECT DISTINCT state, cause FROM evse_timeline").fetchall()  # fmt: skip
+    with connect(database) as connection:
+        connection.execute("UPDATE contact_history SET at = at - interval '1 hour' WHERE is_online")
+        connection.execute("INSERT INTO timeline_request (evse_key, from_at)"
+                           " SELECT evse_key, now() - interval '1 day' FROM evse")  # fmt: skip
+        book_time(connection, datetime.now(UTC) + timedelta(seconds=2))
+        found = connection.execute(
+            "SELECT state, sum(seconds)::int / 60 FROM state_fact WHERE cause IS NULL"
+            " GROUP BY 1 ORDER BY min(started_at)").fetchall()  # fmt: skip
+        lost = connection.execute(
+            "SELECT DISTINCT state, cause FROM evse_timeline").fetchall()  # fmt: skip
     assert found[:4] == [("available", 20), ("preparing", 2), ("charging", 18), ("suspended", 5)]
     assert lost == [("unknown", "network")]

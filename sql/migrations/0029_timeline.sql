@@ -338,7 +338,8 @@ BEGIN
 END $$;
 CREATE TRIGGER session_began AFTER INSERT ON session FOR EACH ROW
     WHEN (NEW.evse_key > 0) EXECUTE FUNCTION session_moved();
-CREATE TRIGGER session_moved AFTER UPDATE OF started_at, ended_at, evse_key ON session FOR EACH ROW
+CREATE TRIGGER session_moved AFTER UPDATE OF started_at, ended_at, evse_key, charged_until ON session
+    FOR EACH ROW
     WHEN (NEW.evse_key > 0 AND (OLD.started_at, OLD.ended_at, OLD.evse_key)
             IS DISTINCT FROM (NEW.started_at, NEW.ended_at, NEW.evse_key)
         OR NEW.ended_at IS NOT NULL AND OLD.charged_until IS DISTINCT FROM NEW.charged_until)
