@@ -68,6 +68,9 @@ KINDS: dict[str, Kind] = {
         "low", "session without news, closed at its last evidence", "check the station's meter"
     ),
     "clock_off": Kind("low", "its clock is off", "let it set its clock, then restart"),
+    "token_guessing": Kind(
+        "high", "many different id tokens refused", "look at the camera, or call the site host"
+    ),
     "rejected_connections": Kind(
         "low", "refused at the door: unknown name or wrong password", "check name and password"
     ),

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from ingest.attempting import attempts
+from ingest.audit_night import audit_nightly
 from ingest.decisions import apply_decisions, judge_sessions
 from ingest.timelines import book_time
 from ingest.watchdog import find_normals, forget_watched, watch, watch_fleet, watch_sessions
@@ -40,6 +42,7 @@ def _now(work: Callable[[Connection, datetime], object]) -> Callable[[Connection
 
 JOBS = (
     Job("watchdog", 2, _now(watch)),
+    Job("attempts", 2, _now(attempts)),
     Job("watch_sessions", 15, _now(watch_sessions)),
     Job("watch_fleet", 60, _now(watch_fleet)),
     Job("find_normals", 3600, _now(find_normals)),
@@ -48,6 +51,7 @@ JOBS = (
     Job("refresh_rollups", 5, refresh_rollups),
     Job("judge_sessions", 5, judge_sessions),
     Job("apply_decisions", 1, apply_decisions),
+    Job("audit", 600, _now(audit_nightly)),
     Job("ensure_partitions", 6 * 3600, ensure_partitions),
     Job("enforce_retention", 24 * 3600, enforce_retention),
 )
