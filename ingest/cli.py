@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ingest.importing.cli import station_import
 from sql.cli import dsn_of, fail, key_of, log_to_stderr, migrated, settings
 
 
@@ -78,7 +79,10 @@ def simulate(stations: int, speed: float, seed: int, url: str | None, panel_port
 
 @click.group()
 def station() -> None:
-    """Add and list stations, set their passwords."""
+    """Add, import and list stations, set their passwords."""
+
+
+station.add_command(station_import)
 
 
 @station.command("add")

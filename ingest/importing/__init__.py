@@ -12,5 +12,9 @@ class RowError(Exception):
         return f"expected {self.expected}, found {self.value or 'nothing'}"
 
 
+class GoneError(RowError):
+    """Something that the file itself says is not there."""
+
+
 class FileError(Exception):
     """A file or a mapping that can't be used at all; nothing was imported."""

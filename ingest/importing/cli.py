@@ -12,6 +12,32 @@ FILE = click.argument(
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would happen; change nothing.")
 
 
+@click.command("import")
+@FILE
+@click.option(
+    "--format", "form", type=click.Choice(["csv", "nobil", "ocpi"]),
+    help="CSV with a row per station or evse, NOBIL's JSON or OCPI locations; guessed if left out.",
+)  # fmt: skip
+@click.option("--operator", help="Number or name of the operator whose sites they stand on.")
+@DRY_RUN
+def station_import(file: Path, form: str | None, operator: str | None, *, dry_run: bool) -> None:
+    """Add and change stations as a file says; what it does not say stays as it is.
+
+    Ends with 0 if nothing was rejected, 1 if some stations were (they are listed), 2 if the file
+    can't be used.
+    """
+    from ingest.importing import FileError
+    from ingest.importing.station_run import import_stations, report
+
+    try:
+        with migrated(settings()) as connection:
+            outcome = import_stations(connection, file, form, operator, dry_run=dry_run)
+    except FileError as error:
+        fail(error, 2)
+    report(outcome, dry_run=dry_run)
+    raise SystemExit(1 if outcome.faulty else 0)
+
+
 @click.group()
 def session() -> None:
     """Bring in sessions of earlier systems."""

@@ -22,6 +22,7 @@ MONTHS = {
 NUMBERED = re.compile(r"(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})(?:,?[ T]+(.*))?")
 NAMED = re.compile(r"(\d{1,2})[. -]+([^\W\d]{3,9})\.?[ -]+(\d{4}|\d{2})(?:,?[ T]+(.*))?")
 AMERICAN = re.compile(r"([^\W\d]{3,9})\.? (\d{1,2}),? (\d{4})(?:,?[ T]+(.*))?")
+WEEKDAY = re.compile(r"^[^\W\d]{2,10}\.?(?:, ?| (?=\d{1,2}[. -]+[^\W\d]))")
 COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)[ T]?(\d\d)(\d\d)(\d\d)?")
 CLOCK = re.compile(
     r"(\d{1,2})(?:[:.](\d\d)(?:[:.](\d\d)(?:[.,](\d{1,9}))?)?)? ?([ap])?\.?(?:m\.?)?"
@@ -67,7 +68,7 @@ def _digits(text: str) -> datetime:
 
 
 def _spelled(text: str, order: Order | None) -> datetime:
-    text = re.sub(r"^[^\W\d]{2,10}\.?, ?", "", text)  # a weekday's name
+    text = WEEKDAY.sub("", text)
     if match := NUMBERED.fullmatch(text):
         first, mark, second, third, clock = match.groups()
         year, month, day = _numbered(first, mark, second, third, order)

@@ -64,3 +64,86 @@ WHERE s.session_id = ANY(:session_ids::bigint[]) AND s.driver_id IS NOT NULL
 -- name: make_room(from_at, to_at)!
 -- Room for readings of a time long past.
 CALL ensure_partitions(:from_at::timestamptz, :to_at::timestamptz);
+
+-- name: find_operator(operator)$
+-- The operator of that number or name; without one, the first.
+SELECT operator_id FROM operator
+WHERE :operator::text IS NULL OR operator_id::text = :operator OR lower(name) = lower(:operator)
+ORDER BY operator_id LIMIT 1;
+
+-- name: stored_sites(operator_id, source)
+-- The operator's sites, with their numbers in a source.
+SELECT t.site_id, i.external_id, t.name, t.address, t.city, t.country, t.latitude, t.longitude,
+    t.time_zone, t.grid_limit_w, t.help_phone
+FROM site t LEFT JOIN import_site i ON i.site_id = t.site_id AND i.source = :source
+WHERE t.operator_id = :operator_id
+ORDER BY t.site_id, i.external_id;
+
+-- name: put_site(site_id, operator_id, name, address, city, country, latitude, longitude, time_zone, grid_limit_w, help_phone)$
+-- A new site (site_id null), or what a file says of one; null says nothing.
+WITH changed AS (
+    UPDATE site SET name = coalesce(:name, name), address = coalesce(:address, address),
+        city = coalesce(:city, city), country = coalesce(:country, country),
+        latitude = coalesce(:latitude, latitude), longitude = coalesce(:longitude, longitude),
+        time_zone = coalesce(:time_zone, time_zone),
+        grid_limit_w = coalesce(:grid_limit_w, grid_limit_w),
+        help_phone = coalesce(:help_phone, help_phone)
+    WHERE site_id = :site_id::integer RETURNING site_id
+), added AS (
+    INSERT INTO site (operator_id, name, address, city, country, latitude, longitude, time_zone,
+        currency, grid_limit_w, help_phone)
+    SELECT operator_id, :name, :address, :city, coalesce(:country, 'SE'), :latitude, :longitude,
+        coalesce(:time_zone, time_zone), currency, :grid_limit_w, :help_phone
+    FROM operator WHERE operator_id = :operator_id AND :site_id::integer IS NULL
+    RETURNING site_id
+)
+SELECT site_id FROM changed UNION ALL SELECT site_id FROM added;
+
+-- name: keep_site(source, external_id, site_id)!
+-- Which site a source's place is.
+INSERT INTO import_site (source, external_id, site_id) VALUES (:source, :external_id, :site_id)
+ON CONFLICT (source, external_id) DO UPDATE SET site_id = excluded.site_id;
+
+-- name: stored_stations(station_ids)
+-- Stations as they are. One that has booted has said itself who made it.
+SELECT station_id, site_id, vendor, model, serial_number, booted_at IS NOT NULL,
+    password_hash IS NOT NULL
+FROM station WHERE station_id = ANY(:station_ids::text[]);
+
+-- name: stored_evses(station_ids)
+-- Their evses, and the standards of their connectors by number.
+SELECT e.station_id, e.evse_id, e.evse_key, e.public_code, e.max_power_w,
+    coalesce(jsonb_object_agg(c.connector_id, c.standard) FILTER (WHERE c.evse_key IS NOT NULL),
+        '{}')
+FROM evse e LEFT JOIN connector c USING (evse_key)
+WHERE e.station_id = ANY(:station_ids::text[])
+GROUP BY e.evse_key;
+
+-- name: code_owners(codes)
+-- Which evses have these public codes.
+SELECT public_code, station_id, evse_id FROM evse WHERE public_code = ANY(:codes::text[]);
+
+-- name: put_station(station_id, site_id, vendor, model, serial_number, password_hash)!
+-- A new station, or what a file says of one; its password only where it has none.
+INSERT INTO station AS s (station_id, site_id, vendor, model, serial_number, password_hash)
+VALUES (:station_id, :site_id, :vendor, :model, :serial_number, :password_hash)
+ON CONFLICT (station_id) DO UPDATE SET site_id = coalesce(excluded.site_id, s.site_id),
+    vendor = coalesce(excluded.vendor, s.vendor), model = coalesce(excluded.model, s.model),
+    serial_number = coalesce(excluded.serial_number, s.serial_number),
+    password_hash = coalesce(s.password_hash, excluded.password_hash);
+
+-- name: put_evse(station_id, evse_id, public_code, max_power_w)$
+-- A new evse, or what a file says of one.
+INSERT INTO evse AS e (station_id, evse_id, public_code, max_power_w)
+VALUES (:station_id, :evse_id, :public_code, :max_power_w)
+ON CONFLICT (station_id, evse_id) DO UPDATE SET
+    public_code = coalesce(excluded.public_code, e.public_code),
+    max_power_w = coalesce(excluded.max_power_w, e.max_power_w)
+RETURNING evse_key;
+
+-- name: put_connector(evse_key, connector_id, standard)!
+-- A new connector, or its standard.
+INSERT INTO connector AS c (evse_key, connector_id, standard)
+VALUES (:evse_key, :connector_id, :standard)
+ON CONFLICT (evse_key, connector_id) DO UPDATE SET
+    standard = coalesce(excluded.standard, c.standard);
