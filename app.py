@@ -21,14 +21,18 @@ import click
 from billing.cli import tariff
 from billing.double.cli import stripe_double
 from billing.drivers_cli import company, driver
-from billing.finance_cli import audit, close_month_command
+from billing.finance_cli import audit_books, close_month_command
 from dashboard.cli import api_token, user
+from ingest.audit_cli import DAY, MONTH, audit_numbers, days_of
 from ingest.cli import ingest, simulate, station, token
+from ingest.importing.cli import session
 from sql import DatabaseError
 from sql.cli import dsn_of, fail, key_of, log_to_stderr, migrated, settings
 from sql.settings import HIDDEN, PREFIX, Settings, origins
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from flask import Flask
 
     from sql.database import Connection
@@ -45,12 +49,12 @@ for command in (
     ingest,
     simulate,
     station,
+    session,
     token,
     user,
     api_token,
     tariff,
     stripe_double,
-    audit,
     close_month_command,
     driver,
     company,
@@ -70,6 +74,25 @@ def migrate() -> None:
     except DatabaseError as error:
         fail(error)
     click.echo("\n".join(f"applied {name}" for name in names) or "up to date")
+
+
+@cli.command()
+@click.option("--month", type=MONTH, help="Only that month of the operator's.")
+@click.option("--day", type=DAY, help="Only that day of the numbers.")
+@click.option("--numbers", is_flag=True, help="Only the numbers.")
+@click.option("--books", is_flag=True, help="Only the books.")
+@click.pass_context
+def audit(
+    context: click.Context, month: "date | None", day: "date | None", numbers: bool, books: bool
+) -> None:
+    """Recompute the numbers from raw facts and check the books; exit code 1 if anything differs."""
+    if (month and day) or (books and (numbers or day)):
+        fail("give --month or --day, --numbers or --books; the books know no days", 2)
+    with context.obj() as connection:
+        agree = books or audit_numbers(connection, *days_of(month, day))
+        if not numbers and day is None:
+            agree = audit_books(connection, month) and agree
+    sys.exit(not agree)
 
 
 @cli.command("settings")

@@ -1,4 +1,4 @@
-"""`audit` and `close-month` for the command line; see `billing/cli.py` for click's `obj`."""
+"""The books' part of `audit`, and `close-month`; see `billing/cli.py` for click's `obj`."""
 
 import sys
 from datetime import UTC, date, datetime
@@ -8,24 +8,23 @@ import click
 from billing import BillingError
 from billing.checks import Result
 from billing.cli import Opened, fail
+from sql.database import Connection
 
 BY = "command line"
 
 
-@click.command()
-@click.option("--month", metavar="YYYY-MM", help="Only what began in that month.")
-@click.pass_obj
-def audit(opened: Opened, /, month: str | None) -> None:
-    """Check the books against receipts, sessions and Stripe; exit code 1 if anything differs."""
+def audit_books(connection: Connection, month: date | None) -> bool:
+    """Check the books against receipts, sessions and Stripe, a line per check; whether all agree.
+
+    With `month` (its first day) only what began in it.
+    """
     from billing.checks import run_checks
     from billing.repricing import price_again
 
-    wanted = None if month is None else _month(month)
-    with opened() as connection:
-        results = run_checks(connection, datetime.now(UTC), wanted, price=price_again)
+    results = run_checks(connection, datetime.now(UTC), month, price=price_again)
     for result in results:
         _print(result)
-    sys.exit(not all(result.ok for result in results))
+    return all(result.ok for result in results)
 
 
 def _print(result: Result) -> None:

@@ -11,9 +11,10 @@ from click.testing import CliRunner
 from psycopg.types.json import Jsonb
 from sold import AT, Books, line, value
 
+from app import audit
 from billing import BillingError, postings
 from billing.checks import CHECKS, Result, run_checks
-from billing.finance_cli import audit, close_month_command
+from billing.finance_cli import close_month_command
 from billing.postings import About, reversal
 from billing.reconcile import ReconcileError, book_movements, read, reconcile
 from sql.database import Connection, connect
@@ -402,13 +403,13 @@ def opened(database: str) -> Callable[[], AbstractContextManager[Connection]]:
 
 
 def test_audit_tells_each_check_and_fails_when_one_does(books: Books, opened: Any) -> None:
-    result = CliRunner().invoke(audit, [], obj=opened)
+    result = CliRunner().invoke(audit, ["--books"], obj=opened)
     assert result.exit_code == 0, result.output
     assert [line.split("\t")[:2] for line in result.output.splitlines()] == [
         ["ok", name] for name in (*CHECKS, "priced_again")
     ]
     books.connection.execute("INSERT INTO receipt_series VALUES ('2027', 1, 5)")
-    result = CliRunner().invoke(audit, ["--month", "2026-06"], obj=opened)
+    result = CliRunner().invoke(audit, ["--books", "--month", "2026-06"], obj=opened)
     assert result.exit_code == 1
     assert "DIFFERS\tnumbers_are_unbroken" in result.output
     assert "series 2027" in result.output
