@@ -1,7 +1,8 @@
-"""Readings that arrive after a session was priced: credit and price anew, and give the money back.
+"""Energy that changes after a session was priced: credit and price anew, and give the money back.
 
-A station that was out of contact delivers its readings later; the estimate gives way to the truth.
-A guest's charge may only fall.
+A station that was out of contact delivers its readings later, or people have stated what the
+energy was: what was booked gives way to it. A guest's charge may only fall. Readings that make a
+session doubtful move no money until people have looked.
 """
 
 import logging
@@ -16,6 +17,7 @@ from billing.credits import Corrected, correct_cdr, sessions_to_correct
 from billing.payment import CAPTURED
 from billing.vat import VatLine
 from sql.database import Connection
+from sql.quarantine import judge
 from sql.queries import load_queries
 
 log = logging.getLogger("kilowatch.billing")
@@ -47,12 +49,15 @@ def _correct(connection: Connection, session_id: int, now: datetime) -> bool:
         row = queries.lock_payment_of_session(connection, session_id=session_id)
         if row is not None and row[1] not in CAPTURED:
             return False
-        corrected = correct_cdr(connection, session_id, REASON, now=now)
+        if judge(connection, [session_id], now):
+            return False  # no money moves for energy that is doubtful: people look first
+        reason = queries.why_corrected(connection, session_id=session_id) or REASON
+        corrected = correct_cdr(connection, session_id, reason, now=now)
         if corrected is None:
             return False
         _book(connection, session_id, corrected, now)
         if row is not None:
-            _ask_people_or_stripe(connection, row[0], corrected, now)
+            _ask_people_or_stripe(connection, row[0], corrected, reason, now)
     return True
 
 
@@ -74,12 +79,12 @@ def _book(connection: Connection, session_id: int, corrected: Corrected, now: da
 
 
 def _ask_people_or_stripe(
-    connection: Connection, payment_id: int, corrected: Corrected, now: datetime
+    connection: Connection, payment_id: int, corrected: Corrected, reason: str, now: datetime
 ) -> None:
     """Less: the difference goes back to the card. More: a human decides how to ask for it."""
     if corrected.receipt_id is None and corrected.credited:
         queries.add_correction(
-            connection, payment_id=payment_id, amount=-corrected.credited.gross, reason=REASON,
+            connection, payment_id=payment_id, amount=-corrected.credited.gross, reason=reason,
             receipt_id=corrected.credited.receipt_id, at=now,
         )  # fmt: skip
     elif corrected.receipt_id:

@@ -14,8 +14,10 @@ import psycopg
 from billing import BillingError
 from billing.assignment import tariff_for
 from billing.closing import ToClose, close_many
+from billing.payment import QUARANTINE
 from sql import DatabaseError
 from sql.database import Connection
+from sql.quarantine import judge
 from sql.queries import load_queries
 
 log = logging.getLogger("kilowatch.billing")
@@ -92,11 +94,14 @@ def _take(connection: Connection, sessions: list[Ended], now: datetime) -> int:
     waiting = [one.session_id for one in sessions if _waits(one)]
     todo = [one for one in sessions if one.session_id not in waiting]
     free = [one for one in todo if not one.is_closed and not _charge(connection, one, now)]
-    if free:
-        wanted = [ToClose(one.session_id, None, "free", one.payment_id) for one in free]
+    held = _held_back(connection, free, now)
+    wanted = [ToClose(one.session_id, None, "free", one.payment_id) for one in free
+              if one.session_id not in held]  # fmt: skip
+    if wanted:
         close_many(connection, wanted, now)
-    queries.postpone_ended(connection, session_ids=waiting, look_at=now + LATER)
-    queries.forget_ended(connection, session_ids=[one.session_id for one in todo])
+    done = [one.session_id for one in todo if one.session_id not in held]
+    queries.postpone_ended(connection, session_ids=[*waiting, *held], look_at=now + LATER)
+    queries.forget_ended(connection, session_ids=done)
     return len(todo)
 
 
@@ -106,6 +111,14 @@ def _waits(session: Ended) -> bool:
         return False
     over = session.payment_state in ("released", "expired")
     return session.payment_id is not None and not session.is_closed and not over
+
+
+def _held_back(connection: Connection, free: list[Ended], now: datetime) -> set[int]:
+    """Implausible, and nobody pays: people may look before it gets its record. What somebody pays
+    for waits in its payment."""
+    ids = [one.session_id for one in free if one.payment_id is None]
+    since = judge(connection, ids, now) if ids else {}
+    return {session_id for session_id, at in since.items() if now < at + QUARANTINE}
 
 
 def _charge(connection: Connection, session: Ended, now: datetime) -> bool:

@@ -22,10 +22,8 @@ CHECKOUT_PATIENCE = timedelta(seconds=60)  # Stripe must have made Checkout by t
 NO_FINAL_READING = timedelta(minutes=2)  # free again, and no end was told: it ended without
 ASK_STOP_AGAIN = timedelta(minutes=1)
 STOP_BEFORE, CAPTURE_BEFORE = timedelta(hours=24), timedelta(hours=12)
-QUARANTINE = timedelta(days=3)
+QUARANTINE = timedelta(days=3)  # as sql/quarantine.py's HELD_FOR
 STOP_AT_PERCENT, WARN_AT_PERCENT = 95, 80
-# Flags of a session whose register can't be believed: a human looks before money is taken.
-DOUBTFUL = frozenset({"register_decreased", "register_jumped"})
 
 
 class Payment(Struct, frozen=True):
@@ -83,7 +81,7 @@ class Payment(Struct, frozen=True):
     checkouts: int = 0
 
     def quarantine_end(self, now: datetime) -> datetime:
-        """Until when a human may look before the hold would be lost."""
+        """Until when a human may look before the hold would be lost, if asked now."""
         until = now + QUARANTINE
         return min(until, self.capture_before - CAPTURE_BEFORE) if self.capture_before else until
 
@@ -142,6 +140,7 @@ class Session(Struct, frozen=True):
     energy_wh: int
     last_reading_at: datetime | None
     flags: tuple[str, ...]
+    is_held_back: bool = False  # implausible, and nobody has decided; or the decision isn't booked
 
 
 class Refund(Struct, frozen=True):

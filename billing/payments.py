@@ -16,6 +16,7 @@ from billing.effects import Context, apply_effect, ask, tell_cost, update_cost
 from billing.payment import Command, Dispute, Evse, Payment, Refund, Session, World
 from billing.step import Review, Step, release
 from sql.database import Connection
+from sql.quarantine import judge
 from sql.queries import load_queries
 
 queries = load_queries("payments")
@@ -47,7 +48,7 @@ def _step(connection: Connection, payment_id: int, context: Context, now: dateti
     try:
         with connection.transaction():
             p = locked(connection, payment_id)
-            w = world_of(connection, p)
+            w = world_of(connection, p, now)
             if p.state in ("charging", "stopping") and w.session:
                 p = update_cost(connection, p, w.session, now)
                 tell_cost(connection, p, w, w.session, now)
@@ -57,7 +58,8 @@ def _step(connection: Connection, payment_id: int, context: Context, now: dateti
             raise
     with connection.transaction():  # somebody else is paying at this evse: this driver is let go
         p = locked(connection, payment_id)
-        return take(connection, p, world_of(connection, p), release("evse_taken"), context, now)
+        w = world_of(connection, p, now)
+        return take(connection, p, w, release("evse_taken"), context, now)
 
 
 def locked(connection: Connection, payment_id: int) -> Payment:
@@ -65,7 +67,7 @@ def locked(connection: Connection, payment_id: int) -> Payment:
     return Payment(*queries.lock_payment(connection, payment_id=payment_id))
 
 
-def world_of(connection: Connection, p: Payment) -> World:
+def world_of(connection: Connection, p: Payment, now: datetime) -> World:
     """Everything the next step depends on, read under the payment's lock."""
     session = queries.session_of_payment(
         connection, session_id=p.session_id, id_token=p.id_token, evse_key=p.evse_key,
@@ -75,7 +77,7 @@ def world_of(connection: Connection, p: Payment) -> World:
     refunds = queries.refunds_of_payment(connection, payment_id=p.payment_id)
     return World(
         Evse(*queries.evse_of_payment(connection, evse_key=p.evse_key)),
-        _session(session),
+        _session(connection, p, session, now),
         _command(connection, p.start_command_id),
         _command(connection, p.stop_command_id),
         dict(queries.calls_of_payment(connection, payment_id=p.payment_id)),
@@ -87,8 +89,16 @@ def world_of(connection: Connection, p: Payment) -> World:
     )
 
 
-def _session(row: Any) -> Session | None:
-    return None if row is None else Session(*row)
+def _session(connection: Connection, p: Payment, row: Any, now: datetime) -> Session | None:
+    """Before money is taken the session is judged, as it is in this very transaction."""
+    if row is None:
+        return None
+    session = Session(*row)
+    if p.state != "completed" or p.cdr_id is not None:
+        return session
+    deadline_at = p.quarantined_until or p.quarantine_end(now)
+    held_back = judge(connection, [session.session_id], now, deadline_at)
+    return msgspec.structs.replace(session, is_held_back=bool(held_back))
 
 
 def _command(connection: Connection, command_id: int | None) -> Command | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from billing import settling
-from billing.payment import DOUBTFUL, QUARANTINE, Payment, World
+from billing.payment import Payment, World
 from billing.step import Call, Review, Step
 
 Decide = Callable[[Payment, World, datetime], Step | None]
@@ -49,14 +49,12 @@ def _ask(why: str, changes: dict[str, object], now: datetime) -> Step:
 
 
 def _close(p: Payment, w: World, now: datetime) -> Step | None:
-    doubts = DOUBTFUL.intersection(w.session.flags) if w.session else set()
-    if doubts and not p.quarantined_until:
-        until = now + QUARANTINE
-        review = Review("quarantine", until, {"flags": sorted(doubts)})
-        return Step("completed", changes={"quarantined_until": until}, reviews=(review,))
-    if p.quarantined_until and w.review is None:
-        return None if now < p.quarantined_until else _free("quarantine_over")
-    return _free("waived") if w.review == "waive" else Step("completed", effects=("close",))
+    if w.review == "waive":
+        return _free("waived")
+    if settling.is_undecided(p, w):
+        over = _free("quarantine_over") if settling.is_over(p, now) else None
+        return settling.quarantine(p, now) or over
+    return Step("completed", effects=("close",))
 
 
 def capturing(p: Payment, w: World, now: datetime) -> Step | None:

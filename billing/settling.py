@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from billing.payment import DOUBTFUL, Dispute, Payment, World
+from billing.payment import Dispute, Payment, World
 from billing.step import Call, Review, Step, may_ask_again, release
 
 # Stripe refuses to charge less (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts)
@@ -28,18 +28,29 @@ def completed(p: Payment, w: World, now: datetime) -> Step | None:
 
 
 def _close(p: Payment, w: World, now: datetime) -> Step | None:
-    doubts = DOUBTFUL.intersection(w.session.flags) if w.session else set()
-    if doubts and not p.quarantined_until:
-        until = p.quarantine_end(now)
-        review = Review("quarantine", until, {"flags": sorted(doubts)})
-        return Step("completed", changes={"quarantined_until": until}, reviews=(review,))
-    if p.quarantined_until and w.review is None:
-        if now < p.quarantined_until:
-            return None
-        return release("quarantine_over")  # nobody looked in time: the driver pays nothing
     if w.review == "waive":
         return release("waived")
+    if is_undecided(p, w):
+        # nobody looked in time: the driver pays nothing
+        return quarantine(p, now) or (release("quarantine_over") if is_over(p, now) else None)
     return Step("completed", effects=("close",))
+
+
+def is_undecided(p: Payment, w: World) -> bool:
+    """Its session is held back, or the question people were asked about it is open."""
+    held_back = w.session is not None and w.session.is_held_back
+    return held_back or (p.quarantined_until is not None and w.review is None)
+
+
+def quarantine(p: Payment, now: datetime) -> Step | None:
+    """Begin to wait; the review item is there already, written with the doubts."""
+    if p.quarantined_until:
+        return None
+    return Step("completed", changes={"quarantined_until": p.quarantine_end(now)})
+
+
+def is_over(p: Payment, now: datetime) -> bool:
+    return p.quarantined_until is not None and now >= p.quarantined_until
 
 
 def capturing(p: Payment, w: World, now: datetime) -> Step | None:

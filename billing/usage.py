@@ -125,7 +125,7 @@ def _place(usage: Usage, intervals: list[Interval], notes: list[str]) -> None:
             found = intervals[index + 1]
         found.energy_wh += fact.energy_wh
         if fact.source != "split" and found.end == fact.at:
-            found.is_read = found.is_read or fact.source != "adjustment"
+            found.is_read = found.is_read or fact.source not in ("adjustment", "correction")
             found.power_w = fact.power_w if fact.power_w is not None else found.power_w
             found.current_a = fact.current_a if fact.current_a is not None else found.current_a
 

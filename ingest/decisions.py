@@ -15,7 +15,7 @@ from typing import NamedTuple
 import psycopg
 
 from ingest.corrections import Counted, corrections
-from ingest.metering import Fact
+from ingest.quarters import Fact
 from ingest.translate import stable_hash
 from sql.database import Connection
 from sql.quarantine import judge

@@ -160,7 +160,9 @@ def _beyond_vehicle(seen: Seen, _now: datetime) -> dict[str, Any] | None:
 
 
 def _stands_still(seen: Seen, _now: datetime) -> dict[str, Any] | None:
-    """The power readings add up to ten times what the meter counted."""
+    """Power flowed past a register that did not move, or ten times as much as it counted."""
+    if "register_frozen" in seen.flags:
+        return {"energy_wh": seen.energy_wh, "power_wh": seen.power_wh}
     if seen.power_wh is None or seen.power_wh < max(POWER_SAYS_WH, 10 * seen.energy_wh):
         return None
     return {"energy_wh": seen.energy_wh, "power_wh": seen.power_wh}
@@ -189,6 +191,11 @@ def _overlaps(seen: Seen, _now: datetime) -> dict[str, Any] | None:
 TESTS: dict[str, Test] = {
     "register_decreased": _decreased,
     "register_jumped": _jumped,
+    "register_negative": _flagged("register_negative"),
+    "interval_implausible": _flagged("interval_implausible"),
+    "energy_from_power": _flagged("energy_from_power"),
+    "signature_invalid": _flagged("signature_invalid"),
+    "signed_register_differs": _flagged("signed_register_differs"),
     "energy_negative": _negative,
     "too_much_energy": _too_much,
     "beyond_vehicle": _beyond_vehicle,
@@ -200,5 +207,10 @@ TESTS: dict[str, Test] = {
     "overlaps": _overlaps,
 }
 REASONS = tuple(TESTS)
+# Flags that the metering explains: nothing wrong is counted, the page says them all the same.
+HARMLESS = frozenset({
+    "register_reset", "register_rolled_over", "power_implausible", "stop_lost", "stop_late",
+    "value_unreadable", "clock_skew", "transaction_unknown",
+})  # fmt: skip
 # flags whose doubt needs the session's registers
 REGISTER_FLAGS = frozenset({"register_decreased", "register_jumped"})

@@ -39,8 +39,11 @@ def judge(
 
 def _seen(connection: Connection, row: Sequence[Any]) -> Seen:
     """The registers are read only where they tell something."""
-    overlaps = None if row[7] is None or row[8] is None else (row[7], row[8])
-    seen = Seen(*row[:5], tuple(row[5]), row[6], overlaps)
+    session_id, started_at, ended_at, energy_wh, limit_w, flags, power_wh, *other = row[:9]
+    overlaps = None if None in other else (other[0], other[1])
+    seen = Seen(
+        session_id, started_at, ended_at, energy_wh, limit_w, tuple(flags), power_wh, overlaps
+    )
     if not REGISTER_FLAGS.intersection(seen.flags):
         return seen
     registers = queries.registers_of(connection, session_id=seen.session_id)

@@ -13,6 +13,7 @@ from billing.gateway import Gateway
 from billing.outbox import claim, look_again, send
 from billing.payments import advance
 from billing.webhooks import look, process
+from ingest.decisions import apply_decisions
 from sql.database import Connection, connect
 from sql.queries import load_queries
 from sql.settings import Settings
@@ -77,7 +78,7 @@ class Street:
                  self.station_id, self.now)  # fmt: skip
         (key,) = self.row(
             "INSERT INTO evse (station_id, evse_id, public_code, max_power_w)"
-            " VALUES (%s, 1, %s, 150000) RETURNING evse_key", self.station_id, self.code,
+            " VALUES (%s, 1, %s, 400000) RETURNING evse_key", self.station_id, self.code,
         )  # fmt: skip
         self.run("INSERT INTO connector (evse_key, connector_id, status, status_at)"
                  " VALUES (%s, 1, 'Available', %s)", key, self.now)  # fmt: skip
@@ -212,6 +213,22 @@ class Street:
     def look(self, payment_id: int) -> None:
         """What a webhook about the payment would make the worker do."""
         look(self.connection, {"id": self.payment(payment_id)["checkout_id"]}, self.now)
+
+    # -- people -----------------------------------------------------------------------------------
+
+    def decide(self, session_id: int, decision: str, energy_wh: int | None = None) -> None:
+        """Staff look at an implausible session; the job books what they say."""
+        self.state_energy(session_id, decision, energy_wh)
+        apply_decisions(self.connection, self.now)
+
+    def state_energy(self, session_id: int, decision: str, energy_wh: int | None = None) -> None:
+        """Staff have pressed the button, nothing more."""
+        self.run(
+            "INSERT INTO session_decision (session_id, decision, energy_wh, reasons, reason,"
+            " decided_by, decided_at) VALUES (%s, %s, %s, ARRAY(SELECT reason FROM open_doubt"
+            " WHERE session_id = %s), 'the display showed it', 'carin', %s)",
+            session_id, decision, energy_wh, session_id, self.now,
+        )  # fmt: skip
 
     # -- what is true ----------------------------------------------------------------------------
 

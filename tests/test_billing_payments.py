@@ -250,8 +250,7 @@ def test_a_doubtful_reading_is_charged_when_a_human_says_so(street: Street) -> N
     street.run("UPDATE session SET flags = ARRAY['register_decreased']")
     street.end(payment_id)
     street.settle()
-    street.run("UPDATE review_item SET resolved_at = %s, resolved_by = 'carin',"
-               " decision = 'charge'", street.now)  # fmt: skip
+    street.decide(street.payment(payment_id)["session_id"], "accept")
     street.settle()
     assert (street.state(payment_id), street.payment(payment_id)["captured"]) == ("settled", 4990)
 

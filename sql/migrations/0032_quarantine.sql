@@ -58,6 +58,17 @@ CREATE TRIGGER session_decision_is_final BEFORE UPDATE ON session_decision FOR E
             NEW.decided_by, NEW.decided_at, NEW.form_key))
     EXECUTE FUNCTION decision_is_final();
 
+-- The question is answered, whoever writes the row.
+CREATE FUNCTION decision_made() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE review_item SET resolved_at = NEW.decided_at, resolved_by = NEW.decided_by,
+        resolution = NEW.reason, decision = 'charge'
+    WHERE kind = 'quarantine' AND session_id = NEW.session_id AND resolved_at IS NULL;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER decision_made AFTER INSERT ON session_decision
+    FOR EACH ROW EXECUTE FUNCTION decision_made();
+
 -- A decision that has been booked frees the session's payment.
 CREATE FUNCTION decision_applied() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

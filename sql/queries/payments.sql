@@ -63,6 +63,13 @@ WHERE s.session_id = :session_id ORDER BY c.cdr_id LIMIT 1;
 SELECT receipt_id FROM receipt WHERE payment_id = :payment_id AND credits_receipt_id IS NULL
 ORDER BY receipt_id DESC LIMIT 1;
 
+-- name: why_corrected(session_id)$
+-- The reason people gave when they last changed a session's energy.
+SELECT reason FROM session_decision
+WHERE session_id = :session_id AND (decision <> 'accept' OR old_wh <> new_wh)
+    AND applied_at IS NOT NULL
+ORDER BY decision_id DESC LIMIT 1;
+
 -- name: currency_of_cdr(cdr_id)$
 -- What a CDR is counted in.
 SELECT currency FROM cdr WHERE cdr_id = :cdr_id;
@@ -100,14 +107,20 @@ SELECT dispute_id, amount, status FROM dispute
 WHERE payment_id = :payment_id ORDER BY opened_at DESC LIMIT 1;
 
 -- name: decision_about(payment_id)$
--- What a human decided last about a payment; resolving without a word means: charge it. That it
--- can't be priced all the same is a new question, with a deadline.
-SELECT coalesce(decision, 'charge') FROM review_item
-WHERE payment_id = :payment_id AND resolved_at IS NOT NULL
-    AND (kind IN ('quarantine', 'cannot_price') OR decision IS NOT NULL)
-    AND (decision = 'waive' OR NOT EXISTS (SELECT FROM review_item q
-        WHERE q.payment_id = :payment_id AND q.kind = 'cannot_price' AND q.resolved_at IS NULL))
-ORDER BY resolved_at DESC LIMIT 1;
+-- What a human decided last about a payment; resolving without a word means: charge it, and so
+-- does any decision about its session, whose energy it has changed by then. That it can't be priced
+-- all the same is a new question, with a deadline.
+SELECT decision FROM (
+    SELECT coalesce(decision, 'charge') AS decision, resolved_at AS at FROM review_item
+    WHERE payment_id = :payment_id AND resolved_at IS NOT NULL
+        AND (kind IN ('quarantine', 'cannot_price') OR decision IS NOT NULL)
+    UNION ALL
+    SELECT 'charge', d.decided_at FROM session_decision d JOIN payment p USING (session_id)
+    WHERE p.payment_id = :payment_id AND d.applied_at IS NOT NULL
+) answer
+WHERE decision = 'waive' OR NOT EXISTS (SELECT FROM review_item q
+    WHERE q.payment_id = :payment_id AND q.kind = 'cannot_price' AND q.resolved_at IS NULL)
+ORDER BY at DESC LIMIT 1;
 
 -- name: add_payment_event(payment_id, state_version, at, from_state, to_state, why, detail)!
 -- One line of a payment's trail.

@@ -15,8 +15,8 @@ LEFT JOIN LATERAL (
     -- each power holds until the next reading, a quarter of an hour at most
     SELECT (sum(w.power_w::numeric * w.seconds) / 3600)::bigint AS power_wh
     FROM (
-        SELECT m.power_w, least(extract(epoch FROM lead(m.measured_at)
-            OVER (ORDER BY m.measured_at) - m.measured_at), 900) AS seconds
+        SELECT m.power_w, least(coalesce(extract(epoch FROM lead(m.measured_at)
+            OVER (ORDER BY m.measured_at) - m.measured_at), 0), 900) AS seconds
         FROM meter_value m
         WHERE s.energy_wh < 10000
             AND m.evse_key = s.evse_key AND m.session_id = s.session_id

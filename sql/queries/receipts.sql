@@ -142,7 +142,8 @@ WHERE c.session_id = :session_id AND NOT c.is_credit
 ORDER BY c.cdr_id DESC LIMIT 1 FOR UPDATE OF c;
 
 -- name: changed_sessions(since, count, fixed)
--- Sessions whose energy is no longer what their CDR says; of the channel `fixed` only less counts.
+-- Sessions whose energy is no longer what their CDR says, however old if people have decided so; of
+-- the channel `fixed` only less counts. What is held back, or is about to be what was decided, waits.
 SELECT s.session_id
 FROM session s
 JOIN LATERAL (
@@ -150,8 +151,14 @@ JOIN LATERAL (
     WHERE c.session_id = s.session_id AND NOT c.is_credit
     ORDER BY c.cdr_id DESC LIMIT 1
 ) c ON true
-WHERE s.started_at >= :since AND s.energy_wh <> c.energy_wh
-    AND (s.energy_wh < c.energy_wh OR c.channel <> :fixed)
+WHERE s.session_id IN (
+        SELECT n.session_id FROM session n WHERE n.started_at >= :since
+        UNION
+        SELECT d.session_id FROM session_decision d WHERE d.applied_at >= :since)
+    AND s.energy_wh <> c.energy_wh AND (s.energy_wh < c.energy_wh OR c.channel <> :fixed)
+    AND NOT EXISTS (SELECT FROM open_doubt q WHERE q.session_id = s.session_id)
+    AND NOT EXISTS (SELECT FROM session_decided d WHERE d.session_id = s.session_id
+        AND (d.applied_at IS NULL OR d.decision <> 'accept' AND d.energy_wh <> s.energy_wh))
 ORDER BY s.session_id LIMIT :count;
 
 -- name: paper(receipt_id)^
