@@ -9,6 +9,7 @@ import msgspec
 
 from ingest.events import Status
 from ingest.metering import FLAGS, Fact, Meter, Register
+from ingest.signed import Signed
 from ingest.translate import Reading, stable_hash
 
 MAX_EVSES = 100  # more than any station has; a wild connectorId must not create rows for ever
@@ -191,6 +192,19 @@ class Counted(NamedTuple):
 UNCOUNTED = Counted()
 
 
+class SignedReading(NamedTuple):
+    """A signed value, and the plain register that the same message gave with it."""
+
+    signed: Signed
+    session: Session | None
+    station_id: str
+    evse_id: int
+    evse_key: int
+    measured_at: datetime
+    context: str
+    register_wh: int | None
+
+
 class Book(msgspec.Struct):
     """Everything a batch has loaded and everything it will write."""
 
@@ -205,6 +219,7 @@ class Book(msgspec.Struct):
     late: dict[int, list[Late]] = {}
     fast_rows: list[tuple[Any, ...]] = []
     rows: list[tuple[Any, ...]] = []
+    signed: list[SignedReading] = []
     statuses: list[tuple[Station, Evse, Status, datetime]] = []
     charging_states: list[tuple[Any, ...]] = []
     authorizations: list[tuple[Any, ...]] = []

@@ -4,9 +4,19 @@ A repeated start is known by its content, a repeated reading by its hash, a repe
 session's having ended. Nothing here fails because content is odd: it is kept and flagged.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from ingest.book import Book, Counted, Evse, Late, Session, Station, Token, fact_row
+from ingest.book import (
+    Book,
+    Counted,
+    Evse,
+    Late,
+    Session,
+    SignedReading,
+    Station,
+    Token,
+    fact_row,
+)
 from ingest.events import (
     Authorization,
     Boot,
@@ -20,6 +30,7 @@ from ingest.events import (
 from ingest.metering import ESTIMATED, Step, point_of
 from ingest.translate import Reading
 
+SKEW, STEADY_SECONDS, APART = timedelta(minutes=5), 30, timedelta(minutes=1)
 GUESSES = frozenset({"stop_lost", "ghost"})  # an end that nobody told us
 
 
@@ -73,6 +84,25 @@ def keep_readings(
     """Readings of no session: kept, but no energy is counted from them."""
     for reading in readings:
         book.rows.append(book.reading_row(station.station_id, evse, reading, received_at))
+        if reading.signed:
+            keep_signed(book, station, evse, reading, reading.register_wh)
+
+
+def keep_signed(
+    book: Book,
+    station: Station,
+    evse: Evse,
+    reading: Reading,
+    register_wh: int | None,
+    session: Session | None = None,
+) -> None:
+    book.signed += [
+        SignedReading(
+            signed, session, station.station_id, evse.evse_id, evse.evse_key, reading.measured_at,
+            reading.context, register_wh,
+        )
+        for signed in reading.signed
+    ]  # fmt: skip
 
 
 def judge(token: Token | None, at: datetime, evse_key: int | None = None) -> TokenInfo:
@@ -100,6 +130,10 @@ def apply_transaction(
     update(book, session, station, event)
     for reading in event.readings:
         count(book, session, reading, received_at)
+        if reading.signed:
+            evse = Evse(session.evse_key, session.evse_id, None)
+            plain_wh = plain_register(session, event, reading)
+            keep_signed(book, station, evse, reading, plain_wh, session)
     follow_ghost(session)
     if event.kind == "end":
         end(session, event)
@@ -107,6 +141,18 @@ def apply_transaction(
         session.flag(f"token_{token.status.lower()}")
     book.touch(session)
     return Outcome(token=token, transaction_id=session.transaction_id)
+
+
+def plain_register(session: Session, event: Transaction, reading: Reading) -> int | None:
+    """What a signed register must agree with: 1.6 sends the session's own beside its readings."""
+    if reading.register_wh is None and reading.context == "Transaction.Begin":
+        return session.meter_start_wh
+    if reading.register_wh is None and reading.context == "Transaction.End":
+        ends = [r.register_wh for r in event.readings if r.context == reading.context]
+        return next(
+            (register_wh for register_wh in reversed(ends) if register_wh is not None), None
+        )
+    return reading.register_wh
 
 
 def find(book: Book, station: Station, event: Transaction) -> Session | None:
@@ -221,6 +267,7 @@ def count(book: Book, session: Session, reading: Reading, received_at: datetime)
     if step is None:
         book.late.setdefault(session.session_id, []).append(Late(reading, received_at))
         return
+    note_lag(session, reading.measured_at, received_at)
     delta_wh = None if reading.register_wh is None else 0
     for fact in step.facts:
         if fact.at == reading.measured_at:
@@ -233,6 +280,20 @@ def count(book: Book, session: Session, reading: Reading, received_at: datetime)
     book.fast_rows.append(
         book.reading_row(session.station_id, evse, reading, received_at, session, counted)
     )
+
+
+def note_lag(session: Session, measured_at: datetime, received_at: datetime) -> None:
+    """A station's clock that is off: ahead, or behind by the same time again and again. What was
+    buffered comes late too, but each reading by less than the one before."""
+    lag = received_at - measured_at
+    if -SKEW <= lag <= SKEW:
+        session.lag_seconds = session.lag_at = None
+        return
+    seconds = int(lag.total_seconds())
+    if session.lag_at is None or abs(seconds - (session.lag_seconds or 0)) > STEADY_SECONDS:
+        session.lag_seconds, session.lag_at = seconds, received_at
+    if seconds < 0 or received_at - session.lag_at >= APART:
+        session.flag("clock_skew")
 
 
 def count_energy(book: Book, session: Session, reading: Reading) -> Step | None:

@@ -11,6 +11,7 @@ from ingest.columns import array, arrays
 from ingest.events import Authorization, Event, Status, Transaction
 from ingest.quarters import quarter
 from ingest.recount import note_refresh, recount
+from ingest.signatures import check_signed, store_signed
 from ingest.translate import encode_extra
 from sql.database import AsyncConnection
 from sql.queries import load_async_queries
@@ -135,6 +136,7 @@ async def store(connection: AsyncConnection, book: Book, *, careful: bool) -> No
     """
     if book.late:
         await _lock(connection, book)
+    signed = await check_signed(connection, book) if book.signed else []
     fresh = [s for s in book.dirty.values() if s.version is None]
     known = sorted((s for s in book.dirty.values() if s.version is not None), key=_by_id)
     if fresh and not book.late:
@@ -149,6 +151,8 @@ async def store(connection: AsyncConnection, book: Book, *, careful: bool) -> No
         book.rows += rows
         await _insert_sessions(connection, fresh)
         await _swap_sessions(connection, book, known)
+    if signed:
+        await store_signed(connection, book, signed)
     await _store_statuses(connection, book)
     await _store_others(connection, book)
 

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ingest.signed import Signed, of_text
+
 # A station's clock is believed inside this window around the arrival of its message.
 OLDEST, FUTUREST = timedelta(days=400), timedelta(minutes=15)
 LARGEST = 2**53  # Wh; beyond it no register is a register
@@ -26,7 +28,8 @@ class Reading(msgspec.Struct, gc=False):
     """One MeterValue: everything sampled at one instant.
 
     Units: Wh, W, A (largest phase), V (mean of phases), percent. `extra` keeps every sampled value
-    that has no column, by measurand, phase and location. `flags` names what was implausible.
+    that has no column, by measurand, phase and location. `flags` names what was implausible;
+    `signed` are values with a meter's signature, as they came.
     """
 
     measured_at: datetime
@@ -38,6 +41,7 @@ class Reading(msgspec.Struct, gc=False):
     soc_pct: float | None = None
     extra: dict[str, Any] | None = None
     flags: tuple[str, ...] = ()
+    signed: tuple[Signed, ...] = ()
 
     def flag(self, name: str) -> None:
         if name not in self.flags:
@@ -155,7 +159,9 @@ def reading(
             sample.measurand, sample.phase, sample.location, sample.unit
         )
         value = _number(sample, factor, is_register=column == "register_wh")
-        if value is None:
+        if value is None and str(sample.value).startswith("OCMF|"):
+            result.signed += (of_text(str(sample.value)),)  # not said to be signed, but it is
+        elif value is None:
             result.flag("value_unreadable")
             extra[name] = str(sample.value)[:2500]
         elif column is not None and phase is None:

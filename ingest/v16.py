@@ -16,6 +16,7 @@ from ingest.events import (
     Transaction,
 )
 from ingest.handler import HEARTBEAT, Handler, Payload, answer_boot, constant, utc_text
+from ingest.signed import of_text
 from ingest.translate import REGISTER, Reading, Sample, instant, reading, stable_hash
 
 # ChargePointStatus (7.7) -> connector status, charging state of 2.0.1
@@ -113,6 +114,7 @@ def _register(value: int, context: str, payload: Payload, received_at: datetime)
 
 
 def _reading(meter_value: Payload, received_at: datetime) -> Reading:
+    sampled = meter_value["sampledValue"]
     samples = [
         Sample(
             value["value"],
@@ -121,11 +123,16 @@ def _reading(meter_value: Payload, received_at: datetime) -> Reading:
             value.get("location", "Outlet"),
             value.get("unit"),
         )
-        for value in meter_value["sampledValue"]
+        for value in sampled
+        if value.get("format") != "SignedData"
     ]
-    contexts = (v["context"] for v in meter_value["sampledValue"] if "context" in v)
+    contexts = (v["context"] for v in sampled if "context" in v)
     context = next(contexts, "Sample.Periodic")
-    return reading(meter_value["timestamp"], context, samples, received_at)
+    result = reading(meter_value["timestamp"], context, samples, received_at)
+    if len(samples) < len(sampled):
+        texts = [value["value"] for value in sampled if value.get("format") == "SignedData"]
+        result.signed += tuple(map(of_text, texts))
+    return result
 
 
 def read_authorize(payload: Payload, _at: datetime) -> Authorization:

@@ -17,6 +17,7 @@ from ingest.events import (
     Transaction,
 )
 from ingest.handler import HEARTBEAT, Handler, Payload, answer_boot, constant, fitting, utc_text
+from ingest.signed import of_object
 from ingest.translate import REGISTER, Reading, Sample, instant, reading
 
 KINDS: dict[str, Any] = {"Started": "start", "Updated": "update", "Ended": "end"}
@@ -78,10 +79,15 @@ def read_meter_values(payload: Payload, received_at: datetime) -> Metering:
 
 
 def _reading(meter_value: Payload, received_at: datetime) -> Reading:
-    samples = [_sample(value) for value in meter_value["sampledValue"]]
-    contexts = (v["context"] for v in meter_value["sampledValue"] if "context" in v)
+    sampled = meter_value["sampledValue"]
+    contexts = (v["context"] for v in sampled if "context" in v)
     context = next(contexts, "Sample.Periodic")
-    return reading(meter_value["timestamp"], context, samples, received_at)
+    samples = [_sample(value) for value in sampled]
+    result = reading(meter_value["timestamp"], context, samples, received_at)
+    signed = [v["signedMeterValue"] for v in sampled if "signedMeterValue" in v]
+    if signed:
+        result.signed += tuple(map(of_object, signed))
+    return result
 
 
 def _sample(value: Payload) -> Sample:

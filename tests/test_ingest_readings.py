@@ -17,7 +17,10 @@ from ocpp_messages import (
 )
 from stations import ago, serving, session
 
-ENERGY = "Energy.Active.Import.Register"
+from ingest.translate import INTERVAL
+
+ENERGY, EXPORT = "Energy.Active.Import.Register", "Energy.Active.Export.Register"
+POWER = "Power.Active.Import"
 
 
 @pytest.mark.parametrize(
@@ -83,6 +86,18 @@ async def test_registers_of_any_size_are_answered(
         ([sample16("NaN")], {"energy_wh": None, "flags": ["value_unreadable"]}),
         ([sample16("\0<script>")], {"extra": {ENERGY: "<script>"}}),
         ([sample16(7, location="Inlet")], {"energy_wh": None, "extra": {f"{ENERGY} Inlet": 7}}),
+        ([sample16(7, unit="Celsius")],
+         {"energy_wh": None, "extra": {f"{ENERGY} Celsius": 7}, "flags": ["unit_unknown"]}),
+        ([sample16("0.5005", measurand=INTERVAL, unit="kWh")],
+         {"energy_wh": None, "extra": {INTERVAL: 500.5}}),
+        ([sample16(n / 10, measurand=INTERVAL, phase=f"L{n}", unit="kWh") for n in (1, 2, 3)],
+         {"extra": {f"{INTERVAL} L1": 100, f"{INTERVAL} L2": 200, f"{INTERVAL} L3": 300,
+                    INTERVAL: 600}}),
+        ([sample16(8, measurand=EXPORT), sample16(-7400, measurand="Power.Active.Import")],
+         {"energy_wh": None, "power_w": -7400, "extra": {EXPORT: 8}}),
+        ([sample16(1000), sample16(400, phase="L1"), sample16(300, phase="L2")],
+         {"energy_wh": 1000}),
+        ([sample16("+01234.5")], {"energy_wh": 1235}),
     ],
 )  # fmt: skip
 async def test_sampled_values_of_every_kind_find_their_column(
@@ -106,6 +121,51 @@ async def test_2_0_1_values_come_with_units_and_multipliers(database: str) -> No
         event["meterValue"][0]["sampledValue"] = [sample]
         await station.call("TransactionEvent", event)
         assert session(csms, "energy_wh") == 1250
+
+
+async def test_units_of_2_0_1_are_the_station_s_to_spell(database: str) -> None:
+    async with serving(database, "S1") as csms, csms.station("S1", "2.0.1") as station:
+        for seq_no, value in enumerate([1000, 1.5]):
+            event = event201("Updated", "T", seq_no, ago(minutes=20 - seq_no * 10), wh=value)
+            if seq_no:
+                event["meterValue"][0]["sampledValue"][0]["unitOfMeasure"] = {"unit": "kwh"}
+            await station.call("TransactionEvent", event)
+        assert session(csms, "energy_wh") == 500
+
+
+async def test_a_session_without_registers_is_counted_from_intervals(database: str) -> None:
+    at = ago(minutes=70)
+    async with serving(database, "S1") as csms, csms.station("S1", "2.0.1") as station:
+        await station.call("TransactionEvent", event201("Started", "T", 0, at))
+        for n in range(1, 5):
+            sent_at = at + timedelta(minutes=10 * n)
+            event = event201("Updated", "T", n, sent_at, wh=0.1234)
+            (sample,) = event["meterValue"][0]["sampledValue"]
+            sample |= {"measurand": INTERVAL, "unitOfMeasure": {"unit": "kWh"}}
+            await station.call("TransactionEvent", event)
+        await station.call("TransactionEvent", event201("Ended", "T", 5, at + timedelta(hours=1)))
+        found = session(csms, "energy_wh, energy_basis, flags, charged_until, meter_start_wh")
+        assert found == (493, "interval", [], at + timedelta(minutes=40), None)
+
+
+async def test_a_session_of_power_alone_is_estimated_until_a_register_tells(database: str) -> None:
+    at = ago(minutes=70)
+    async with serving(database, "S1") as csms, csms.station("S1", "2.0.1") as station:
+        await station.call("TransactionEvent", event201("Started", "T", 0, at, wh=5000))
+        for n in range(6):
+            event = event201("Updated", "T", n + 1, at + timedelta(minutes=10 * n + 1), wh=6)
+            (sample,) = event["meterValue"][0]["sampledValue"]
+            sample |= {"measurand": POWER, "unitOfMeasure": {"unit": "kW"}}
+            await station.call("TransactionEvent", event)
+        found = session(csms, "energy_wh, energy_basis, flags, power_w")
+        assert found == (5000, "power", ["energy_from_power"], 6000)
+        # an estimate is marked where it stands, and peaks are still seen
+        query = "SELECT source, flags FROM meter_value WHERE energy_delta_wh > 0 GROUP BY 1, 2"
+        assert csms.rows(query) == [("power", None)]
+        ended = event201("Ended", "T", 7, at + timedelta(hours=1), wh=10_500)
+        await station.call("TransactionEvent", ended)
+        found = session(csms, "energy_wh, energy_basis, flags, power_w")
+        assert found == (5500, "register", [], None)
 
 
 async def test_2_0_1_numbers_may_have_a_point_and_any_size(database: str) -> None:
