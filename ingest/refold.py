@@ -109,6 +109,8 @@ def _refold(
     closed = parts[:-1] if is_open else parts
     facts = [Fact(p.started_at, p.seconds, p.state, p.cause, p.excluded_because) for p in closed]
     later = min((at for at in evidence.instants() if at >= second), default=None)
+    if later is not None:  # of this very second: a request for it would be taken again at once
+        later = max(later, second + timedelta(seconds=1))
     if not parts:  # in service since this second
         later = max(in_service_from(timeline), second) + timedelta(seconds=1)
     return Refold(

@@ -28,7 +28,6 @@ MOST_PROBES = 200  # begun in one round
 NO_ENERGY = 15 * MINUTE
 STUCK_PREPARING = 15 * MINUTE
 SUCCESS_WH = 100  # less is no charging session to anyone
-FAILED_STARTS = 3  # in a row
 
 # What is normal for an evse
 NORMAL_DAYS = 90

@@ -70,6 +70,7 @@ SESSIONS = (
     Watch("ghost_session", _query("ghost_session", shown=at.GHOST_SHOWN), needs_contact=False),
     Watch("no_energy", _query("no_energy", patience=at.NO_ENERGY, success_wh=at.SUCCESS_WH)),
     Watch("meter_frozen", _query("meter_frozen")),
+    Watch("failing_starts", _query("failing_starts")),
     Watch("stuck_preparing", _query("stuck_preparing", patience=at.STUCK_PREPARING)),
 )
 FLEET = (

@@ -1,4 +1,5 @@
--- The watchdog's rounds. Every statement may be repeated; none reports a thing twice.
+-- The watchdog's rounds. Every statement may be repeated; none reports a thing twice. Leases of
+-- sockets are kept by the database's own clock.
 
 -- name: expire_leases(now)!
 -- Workers that died without a word: from the last that was heard it is we who are down, not the
@@ -7,7 +8,7 @@ WITH gone AS (
     UPDATE station s SET is_online = false, offline_cause = 'csms',
         contact_changed_at = greatest(s.contact_changed_at, least(s.last_seen_at, :now::timestamptz))
     WHERE s.is_online AND NOT EXISTS (SELECT FROM connection c
-        WHERE c.station_id = s.station_id AND c.lease_until > :now::timestamptz)
+        WHERE c.station_id = s.station_id AND c.lease_until > now())
     RETURNING s.station_id
 )
 SELECT pg_notify('evse', '*') FROM gone LIMIT 1;
@@ -16,7 +17,7 @@ SELECT pg_notify('evse', '*') FROM gone LIMIT 1;
 -- We have been back for long enough: who has not returned by now is missing by its own cause.
 UPDATE station s SET offline_cause = 'station'
 WHERE NOT s.is_online AND s.offline_cause = 'csms' AND EXISTS (
-    SELECT FROM connection c WHERE c.lease_until > :now::timestamptz
+    SELECT FROM connection c WHERE c.lease_until > now()
         AND c.connected_at > s.contact_changed_at
         AND c.connected_at < :now::timestamptz - :grace_seconds::integer * interval '1 second');
 
@@ -195,7 +196,8 @@ SELECT o.station_id, o.evse_id, c.since, o.last_reading_at
 FROM session o
 JOIN station s USING (station_id)
 CROSS JOIN LATERAL (
-    SELECT greatest(o.started_at, o.state_at, max(k.status_at)) AS since,
+    SELECT greatest(o.started_at, max(k.status_at),
+            (SELECT max(x.state_at) FROM session_state x WHERE x.session_id = o.session_id)) AS since,
         coalesce(o.charging_state, max(k.charging_state), 'Charging') AS state
     FROM connector k WHERE k.evse_key = o.evse_key AND k.status = 'Occupied'
 ) c
@@ -222,6 +224,23 @@ WHERE c.status = 'Occupied' AND coalesce(c.charging_state, 'EVConnected') = 'EVC
     AND (SELECT o.ended_at IS NULL OR o.ended_at >= c.status_at FROM session o
         WHERE o.evse_key = c.evse_key ORDER BY o.started_at DESC LIMIT 1) IS NOT TRUE
 GROUP BY e.station_id, e.evse_id;
+
+-- name: failing_starts(now)
+-- Evses that count as down because one attempt after the other has failed there: the rule is that
+-- of time per state (docs/timeline.md), so that alert and uptime agree.
+SELECT t.station_id, t.evse_id, t.open_since, true,
+    jsonb_build_object('attempts', a.n, 'stage', a.stage, 'reason', a.reason, 'last_at', a.last_at)
+FROM evse_timeline t
+LEFT JOIN LATERAL (
+    SELECT count(*) AS n, max(f.started_at) AS last_at,
+        (array_agg(f.stage ORDER BY f.started_at DESC))[1] AS stage,
+        (array_agg(f.reason ORDER BY f.started_at DESC))[1] AS reason
+    FROM attempt f
+    WHERE f.evse_key = t.evse_key AND f.outcome = 'failed' AND f.started_at <= :now::timestamptz
+        AND f.started_at > coalesce((SELECT max(b.started_at) FROM attempt b
+            WHERE b.evse_key = t.evse_key AND b.outcome = 'succeeded'), '-infinity')
+) a ON true
+WHERE t.cause = 'failed_starts';
 
 -- name: silent_evse(now, gaps, least, settle, success_wh)
 -- Dead but green: available, and the last success lies back :gaps times the longest gap that is
