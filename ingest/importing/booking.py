@@ -33,8 +33,9 @@ def check_energy(row: Row) -> None:
 
 
 def session_of(row: Row, session_id: int) -> Session:
-    """The row of `session`; ended, without registers."""
-    charged_until = row.charged_until if row.energy_wh else None
+    """The row of `session`; ended, without registers. Its facts lie between its first and its last
+    reading, as all facts do."""
+    first, last = (row.started_at, row.charged_until) if row.energy_wh else (None, None)
     return Session(
         session_id,
         row.evse.operator_id,
@@ -48,7 +49,9 @@ def session_of(row: Row, session_id: int) -> Session:
         row.started_at,
         ended_at=row.ended_at,
         energy_wh=row.energy_wh,
-        charged_until=charged_until,
+        first_reading_at=first,
+        last_reading_at=last,
+        charged_until=last,
         meter_start_wh=row.meter_start_wh,
         meter_stop_wh=None if row.meter_start_wh is None else row.meter_start_wh + row.energy_wh,
         limit_w=row.evse.max_power_w,

@@ -134,6 +134,9 @@ class Judge:
         return True
 
     def _check_free(self, row: Row, taken: Taken | None) -> None:
+        if row.started_at < self._reader.oldest:
+            expected = f"a time from {self._shown(self._reader.oldest)} on (retention)"
+            raise RowError("started_at", self._shown(row.started_at), expected)
         if taken is not None:
             what = f"session {taken.session_id}"
             raise self._overlap(row, what, taken.started_at, taken.ended_at)

@@ -67,7 +67,8 @@ SYNONYMS: dict[str, str] = {
     "meter_start_wh": "meterstartwh meterstart startvalue startmeter startmeterwh",
     "meter_stop_kwh": "meterstopkwh meterendkwh stopmeterkwh stopvaluekwh",
     "meter_stop_wh": "meterstopwh meterstop stopvalue meterend stopmeter stopmeterwh",
-    "id_token": "idtoken idtag tag tagid rfid rfidtag rfidtagg tagg token tokenuid authid brikke bricka kort",
+    "id_token": "idtoken idtag tag tagid rfid rfidtag rfidtagg tagg token tokenuid authid brikke"
+    " bricka kort",
     "reference": "reference transactionid sessionid transactionpk cdrid"
     " chargingeventid chargingevent eventid",
     "stop_reason": "stopreason reason stopkod",

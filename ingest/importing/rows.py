@@ -181,9 +181,6 @@ def _checked(reader: Reader, span: times.Span, lasted: timedelta | None, field: 
     began, ended = span.started_at, span.ended_at
     if began < EARLIEST:
         raise RowError("started_at", _shown(reader, began), "a time after 1999")
-    if began < reader.oldest:
-        shown = _shown(reader, reader.oldest)
-        raise RowError("started_at", _shown(reader, began), f"a time from {shown} on (retention)")
     if ended < began:
         expected = f"a time at or after the start, {_shown(reader, began)}"
         raise RowError("ended_at", _shown(reader, ended), expected)

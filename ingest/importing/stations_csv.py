@@ -13,7 +13,7 @@ COLUMNS: dict[str, tuple[Check, str]] = {
     "evse_id": (wanted.evse_id, "evse evsenumber outlet uttag"),
     "connector_id": (wanted.connector_id, "connector connectornumber kontakt"),
     "public_code": (wanted.public_code, "code kod evsecode"),
-    "standard": (wanted.standard, "connectortype connectorstandard plug kontakttyp type"),
+    "standard": (wanted.standard, "connectortype connectorstandard plug kontakttyp type typ"),
     "max_power_w": (wanted.watts(1), "powerw maxw effektw"),
     "max_power_kw": (wanted.watts(1000), "powerkw maxkw effektkw power effekt kw"),
     "site": (wanted.plain(200), "sitename location locationname plats anlaggning name"),
