@@ -1,7 +1,7 @@
 """The live hub: one per web worker. PostgreSQL says what changed, viewers get the changed rows.
 
 A notification names evses; the hub gathers names for up to 50 ms, reads the current rows once,
-serialises once and hands the frame to every viewer. Rows come from `evse_state`, so the picture
+serialises once and hands the frame to every viewer. Rows come from `evse_watched`, so the picture
 never depends on which notifications arrived: after a lost connection the hub listens first, reads
 everything, and publishes whatever differs from what viewers were told.
 """
@@ -49,6 +49,7 @@ NETWORK = (
 INCIDENT = (
     "incident_id", "kind", "severity", "site_id", "site", "owner", "opened_at", "acknowledged_at",
     "acknowledged_by", "cause", "next_step", "stations", "evses", "drivers", "station_id", "alerts",
+    "detail",
 )  # fmt: skip
 TODAY = ("energy_wh", "sessions", "currency", "net", "holds")
 COMMAND = (

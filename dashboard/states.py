@@ -1,7 +1,7 @@
 """The words for states: one list for board, map, station page and public page.
 
-`state` is a value of the view `evse_state`; a shape and a colour of the same name exist in
-assets/icons/states.svg and assets/tokens.css.
+`state` is a value of the view `evse_state`, for staff of `evse_watched`; a shape and a colour of
+the same name exist in assets/icons/states.svg and assets/tokens.css.
 """
 
 from dataclasses import dataclass
@@ -91,6 +91,8 @@ def staff_words(
         return t("Fault: {fault}", fault=fault_words(error_code))
     if state == "unknown" and since and now:
         return t("No contact since {time}", time=form.since(since, now))
+    if state == "silent" and since and now:
+        return t("Available but silent since {time}", time=form.since(since, now))
     return state_word(state)
 
 

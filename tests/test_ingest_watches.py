@@ -297,7 +297,8 @@ async def test_dead_but_green_is_told_after_three_of_its_own_gaps(
         assert control.incidents() == [("silent_evse", "high")]
         detail = control.detail("silent_evse")
         assert (detail["gap_p95_seconds"], detail["sessions"]) == (10_800, 180)
-        shown = "SELECT evse_id, state, staff_state FROM evse_watched ORDER BY 1"
+        shown = ("SELECT v.evse_id, v.state, w.state FROM evse_state v"
+                 " JOIN evse_watched w USING (evse_key) ORDER BY 1")  # fmt: skip
         assert csms.rows(shown) == [(1, "available", "silent"), (2, "unknown", "unknown")]
         transaction = await begin(one, 1000, ago(minutes=5))
         await read(one, transaction, ago(minutes=1), 1150, 7000)

@@ -83,6 +83,7 @@ window.kilowatch = window.kilowatch || {};
     if (row.state === "suspended" && row.charging_state === "SuspendedEVSE") return kw.t("paused");
     if (row.state === "faulted" && kw.fault(row.error_code)) return kw.t("fault", { fault: kw.fault(row.error_code) });
     if (row.state === "unknown" && row.state_since) return kw.t("no_contact_since", { time: kw.since(row.state_since) });
+    if (row.state === "silent" && row.state_since) return kw.t("silent_since", { time: kw.since(row.state_since) });
     return kw.state(row.state);
   };
 

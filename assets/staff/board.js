@@ -37,6 +37,7 @@
     document.getElementById("affected")?.classList.toggle("crit", unseen + failed > 0);
     dark();
     kw.set("down-faulted", kw.number(n("faulted")), true);
+    kw.set("down-silent", kw.number(n("silent")), true);
     kw.set("down-unknown", kw.number(n("unknown")), true);
     kw.set("down-detail", kw.t("of_evses", { n: kw.number(all), closed: kw.number(n("unavailable")) }));
     kw.set("charging-value", kw.number(n("charging")), true);
@@ -81,7 +82,10 @@
   }
 
   /* ---- incidents ---- */
-  const GLYPH = { site_dark: "unknown", offline: "unknown", platform: "unknown", faulted: "faulted", token_guessing: "silent" };
+  const GLYPH = { site_dark: "unknown", offline: "unknown", platform: "unknown", faulted: "faulted", token_guessing: "silent", silent_evse: "silent", failing_starts: "faulted", no_energy: "suspended", meter_frozen: "derated", derated: "derated", stuck_preparing: "preparing", ghost_session: "unknown", clock_off: "silent", rejected_connections: "unknown" };
+
+  // whose stations can't be seen: what was running there may go on
+  const SEEN_NOT = new Set(["site_dark", "offline", "platform"]);
 
   function incidents() {
     const list = store.incidents, place = document.getElementById("incidents-list");
@@ -149,9 +153,35 @@
     return known[key] ? kw.t(key, values) : `${values.site}: ${incident.kind.replaceAll("_", " ")}`;
   }
 
+  /* The numbers behind an incident of one alert, as its sentence names them: times, lengths, power, energy. */
+  function numbers(detail) {
+    const words = {};
+    for (const [name, value] of Object.entries(detail || {})) {
+      const unit = typeof value === "number" || name.endsWith("_at") ? name.slice(name.lastIndexOf("_")) : "";
+      if (value === null) words[name] = kw.number(null);
+      else if (unit === "_at") {
+        const at = Date.parse(value) / 1000;
+        words[name] = kw.since(at);
+        words[name.replace(/_at$/, "_age")] = kw.duration(store.at - at);
+      } else if (unit === "_seconds") words[name] = kw.duration(Math.abs(value));
+      else if (unit === "_w") words[name] = kw.kw(value);
+      else if (unit === "_wh") words[name] = kw.kwh(value);
+      else words[name] = typeof value === "number" ? kw.number(value) : String(value);
+    }
+    return words;
+  }
+
+  /* A sentence that needs numbers is left out where there are none, or several. */
+  function causeWords(incident) {
+    const text = kw.page().words["cause." + incident.kind];
+    if (!text || !text.includes("{")) return text;
+    const filled = kw.t("cause." + incident.kind, numbers(incident.detail));
+    return filled.includes("{") ? "" : filled;
+  }
+
   function cause(incident) {
-    const said = kw.page().words["cause." + incident.kind] || (incident.kind in GLYPH ? kw.page().words["fault." + incident.cause] : incident.cause) || "";
-    const running = incident.drivers && GLYPH[incident.kind] === "unknown" ? plural("cars_may_charge", incident.drivers) : "";
+    const said = causeWords(incident) || (incident.kind in GLYPH ? kw.page().words["fault." + incident.cause] : incident.cause) || "";
+    const running = incident.drivers && SEEN_NOT.has(incident.kind) ? plural("cars_may_charge", incident.drivers) : "";
     return [said, running].filter(Boolean).join(" ") || siteOf(incident);
   }
 

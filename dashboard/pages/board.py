@@ -53,13 +53,13 @@ def layout(**_parts: Any) -> Child:
 def figures() -> Child:
     """Live stamp, then figures in order of harm; what cannot be computed yet is left out."""
     today = formatter().date(datetime.now(UTC), weekday=True)
-    down = [("faulted", BLANK), ("unknown", BLANK)]
+    down = [("faulted", BLANK), ("silent", BLANK), ("unknown", BLANK)]
     return figure_strip(
         [
             live_tile(today, ""),
             figure_tile(t("Drivers affected now"), BLANK, id="affected"),
             figure_tile(t("Sites dark"), BLANK, unit=" ", id="dark"),
-            trio_tile(t("Evses down / no contact"), down, id="down"),
+            trio_tile(t("Evses down / silent / no contact"), down, id="down"),
             figure_tile(t("Charging"), BLANK, unit=" ", id="charging"),
             figure_tile(t("Holds over 15 min"), BLANK, unit=" ", id="holds", href="/app/payments"),
             figure_tile(t("Today"), BLANK, unit="kWh", id="today", href="/app/energy?range=today"),

@@ -12,16 +12,17 @@ from dashboard.pages.frame import named
 from dashboard.states import STATES, staff_words
 
 HARMFUL = ("faulted", "unknown", "unavailable")
+DOUBTFUL = ("silent", "derated")  # can be used, but its own record speaks against it
 
 
 def verdict(found: Station, now: datetime) -> Child:
     """Red for a fault, amber for no contact, plain otherwise; the action's guard beside it."""
     nothing = "unknown" if found.has_connected else "unconnected"
     worst = min((evse["state"] for evse in found.evses), key=STATES.index, default=nothing)
-    state = worst if worst in HARMFUL else "available"
+    state = worst if worst in (*HARMFUL, *DOUBTFUL) else "available"
     words = html.Div([html.P(sentence(found, now), className="verdict-line"),
                       html.P(evidence(found, now), className="mut")])  # fmt: skip
-    kind = {"faulted": " crit", "unknown": " warn"}.get(state, "")
+    kind = {"faulted": " crit", "unknown": " warn", "silent": " warn"}.get(state, "")
     parts: list[Child] = [html.Div([glyph(worst, 20), words], className="verdict-words")]
     action, reason = suggestion(found)
     parts.append(
@@ -47,13 +48,15 @@ def sentence(found: Station, now: datetime) -> str:
         since = form.since(row["contact_changed_at"] or row["last_seen_at"], now)
         return t("No contact since {time}.", time=since)
     bad = [evse for evse in found.evses if evse["state"] in HARMFUL]
+    bad = bad or [evse for evse in found.evses if evse["state"] in DOUBTFUL]
     if not bad:
         return _healthy(found)
     first = min(bad, key=lambda evse: STATES.index(evse["state"]))
     what = staff_words(first["state"], form, error_code=first["error_code"])
     text = t("Evse {n}: {what} since {time}.", n=first["evse_id"], what=what,
              time=form.since(first["state_since"], now))  # fmt: skip
-    return f"{text} {_others(found.evses, bad)}".strip()
+    others = _others(found.evses, bad) if first["state"] in HARMFUL else ""
+    return f"{text} {others}".strip()
 
 
 def _healthy(found: Station) -> str:
@@ -106,7 +109,7 @@ def suggestion(found: Station) -> tuple[str, str]:
     if not found.row["is_online"]:
         phone = found.row["help_phone"]
         return t("Check power and network on site"), t("Site: {phone}", phone=phone or "\u2013")
-    if "faulted" in states:
+    if states & {"faulted", "silent"}:
         return t("Restart, then watch for a real session"), t("Nothing is charging here.")
     if states == {"unavailable"}:
         return t("Put back into service when the work is done"), ""

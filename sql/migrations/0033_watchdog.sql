@@ -80,18 +80,21 @@ CREATE TRIGGER alert_notify_new AFTER INSERT ON alert
 CREATE TRIGGER alert_notify AFTER UPDATE ON alert
     REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION alert_notify();
 
--- evse_state as staff see it: available is said of those that may be, by their own record.
+-- evse_state as staff see it: of what is available it is said when its own record speaks against it.
+-- Drivers and whoever asks by the API see evse_state itself: there the evse can be used.
 CREATE VIEW evse_watched AS
-SELECT v.*,
-    CASE WHEN v.state = 'available' AND a.kind = 'silent_evse' THEN 'silent'
-        WHEN v.state = 'available' AND a.kind = 'derated' THEN 'derated'
-        ELSE v.state END AS staff_state,
-    CASE WHEN v.state = 'available' AND a.kind IS NOT NULL THEN a.raised_at
-        ELSE v.state_since END AS staff_since
+SELECT v.evse_key, v.station_id, v.evse_id, v.public_code, v.max_power_w, v.site_id, v.is_online,
+    v.last_seen_at, v.contact_changed_at, v.offline_cause,
+    CASE a.kind WHEN 'silent_evse' THEN 'silent' WHEN 'derated' THEN 'derated' ELSE v.state END
+        AS state,
+    coalesce(a.raised_at, v.state_since) AS state_since,
+    v.connectors, v.standards, v.status, v.charging_state, v.status_at, v.error_code, v.info,
+    v.session_id, v.started_at, v.energy_wh, v.power_w, v.soc_pct, v.id_token, v.register_at,
+    v.session_version
 FROM evse_state v
 LEFT JOIN LATERAL (
     SELECT a.kind, a.raised_at FROM alert a
-    WHERE a.kind IN ('silent_evse', 'derated') AND a.resolved_at IS NULL
+    WHERE v.state = 'available' AND a.kind IN ('silent_evse', 'derated') AND a.resolved_at IS NULL
         AND a.station_id = v.station_id AND a.evse_id = v.evse_id
     ORDER BY a.kind DESC LIMIT 1
 ) a ON true;

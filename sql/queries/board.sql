@@ -5,7 +5,7 @@
 SELECT s.station_id, site.name AS site, site.city, s.vendor, s.model, s.firmware_version,
     s.ocpp_version, s.is_online, s.last_seen_at,
     s.is_online OR s.contact_changed_at IS NOT NULL AS has_connected,
-    (SELECT array_agg(e.state ORDER BY e.evse_id) FROM evse_state e
+    (SELECT array_agg(e.state ORDER BY e.evse_id) FROM evse_watched e
         WHERE e.station_id = s.station_id) AS states,
     (SELECT array_agg(e.evse_key ORDER BY e.evse_id) FROM evse e
         WHERE e.station_id = s.station_id) AS evse_keys

@@ -5,7 +5,7 @@
 SELECT evse_key, state, extract(epoch FROM state_since)::bigint AS state_since, power_w, energy_wh,
     soc_pct, session_id, extract(epoch FROM started_at)::bigint AS started_at, id_token, error_code,
     charging_state, is_online, extract(epoch FROM register_at)::bigint AS register_at
-FROM evse_state
+FROM evse_watched
 WHERE evse_key = ANY(:keys);
 
 -- name: evses
@@ -13,7 +13,7 @@ WHERE evse_key = ANY(:keys);
 SELECT evse_key, state, extract(epoch FROM state_since)::bigint AS state_since, power_w, energy_wh,
     soc_pct, session_id, extract(epoch FROM started_at)::bigint AS started_at, id_token, error_code,
     charging_state, is_online, extract(epoch FROM register_at)::bigint AS register_at
-FROM evse_state;
+FROM evse_watched;
 
 -- name: network
 -- What changes seldom about each evse: its station, site and place on the map.
@@ -32,7 +32,9 @@ SELECT i.incident_id, i.kind, i.severity, i.site_id, site.name AS site, i.owner,
     i.cause, i.next_step,
     count(DISTINCT coalesce(dark.station_id, a.station_id)) AS stations, count(DISTINCT e.evse_key) AS evses,
     count(DISTINCT o.session_id) AS drivers,
-    min(a.station_id) AS station_id, count(DISTINCT a.alert_id) AS alerts
+    min(a.station_id) AS station_id, count(DISTINCT a.alert_id) AS alerts,
+    -- the numbers behind it, where there is but one alert
+    CASE WHEN count(DISTINCT a.alert_id) = 1 THEN min(a.detail::text)::jsonb END AS detail
 FROM incident i
 LEFT JOIN site USING (site_id)
 LEFT JOIN alert a ON a.incident_id = i.incident_id AND a.resolved_at IS NULL

@@ -11,7 +11,7 @@ WHERE s.station_id = :station_id;
 
 -- name: evses
 -- Its evses as staff see them.
-SELECT * FROM evse_state WHERE station_id = :station_id ORDER BY evse_id;
+SELECT * FROM evse_watched WHERE station_id = :station_id ORDER BY evse_id;
 
 -- name: readings
 -- A running session's readings with the energy it had then; at most some hundred points.
