@@ -180,7 +180,7 @@ class Late(NamedTuple):
     received_at: datetime
 
 
-class Counted(NamedTuple):
+class Counted(msgspec.Struct, frozen=True, gc=False):
     """What the fold made of a reading: Wh that belong to its own quarter, None if it counted
     nothing by itself; 'power' if they are an estimate; what is implausible about it."""
 

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -134,6 +134,20 @@ def station_approve(station_id: str, password: str | None) -> None:
     with migrated(settings()) as connection:
         approve_station(connection, station_id, generated)
     click.echo(f"{station_id} is approved" if password else generated)
+
+
+@station.command("meter-key")
+@STATION_ID
+@click.argument("evse_id", metavar="EVSE", type=click.IntRange(1, 100))
+@click.argument("public_key", metavar="KEY", type=click.File())
+def station_meter_key(station_id: str, evse_id: int, public_key: TextIO) -> None:
+    """Trust the public key of an evse's meter: a file, or - for standard input, with the key in
+    PEM or as DER in hexadecimal or base64. Signed readings from before are verified again."""
+    from ingest.signatures import register_key
+
+    with migrated(settings()) as connection:
+        count = register_key(connection, station_id, evse_id, public_key.read().strip())
+    click.echo(f"key of {station_id} evse {evse_id} registered, {count} records verified again")
 
 
 @station.command("list")

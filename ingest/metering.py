@@ -82,7 +82,7 @@ def point_of(
     return Point(at, register_wh, power_w, round(interval_wh * 1000), context)
 
 
-class Step(NamedTuple):
+class Step(msgspec.Struct, frozen=True):
     """What a point adds. `restarts`: a better basis begins, nothing counted before holds."""
 
     facts: list[Fact]
@@ -120,7 +120,7 @@ class Meter(msgspec.Struct, gc=False):
             self.power_at, self.power_w = point.at, point.power_w
             limit_w = self.limit_w or UNKNOWN_LIMIT_W  # asked first: it is cheap
             if point.power_w > limit_w and self._watts(point.power_w) is None:
-                step = step._replace(flags=(*step.flags, "power_implausible"))
+                step = msgspec.structs.replace(step, flags=(*step.flags, "power_implausible"))
         if point.register_wh is not None:
             self.last_at = point.at
         return step

@@ -29,9 +29,9 @@ def spread(start_at: datetime, end_at: datetime, energy_wh: int) -> list[Fact]:
     """
     if energy_wh == 0:
         return []
-    last = quarter(end_at)
-    if end_at <= start_at or quarter(start_at) == last:
+    if end_at <= start_at or _is_one_quarter(start_at, end_at):
         return [Fact(end_at, energy_wh)]
+    last = quarter(end_at)
     total = (end_at - start_at) // MICROSECOND
     facts, counted, at = [], 0, start_at
     while at < end_at:
@@ -41,6 +41,11 @@ def spread(start_at: datetime, end_at: datetime, energy_wh: int) -> list[Fact]:
             facts.append(Fact(end_at if quarter(at) == last else at, share - counted))
         counted, at = share, border
     return facts
+
+
+def _is_one_quarter(start_at: datetime, end_at: datetime) -> bool:
+    """As nearly always; a tenth of the cost of finding both quarters."""
+    return end_at - start_at < QUARTER and start_at.minute // 15 == end_at.minute // 15
 
 
 def difference(target: Iterable[Fact], recorded: Iterable[Fact] = ()) -> list[Fact]:

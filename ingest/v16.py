@@ -124,14 +124,26 @@ def _reading(meter_value: Payload, received_at: datetime) -> Reading:
             value.get("unit"),
         )
         for value in sampled
-        if value.get("format") != "SignedData"
     ]
     contexts = (v["context"] for v in sampled if "context" in v)
     context = next(contexts, "Sample.Periodic")
     result = reading(meter_value["timestamp"], context, samples, received_at)
-    if len(samples) < len(sampled):
-        texts = [value["value"] for value in sampled if value.get("format") == "SignedData"]
-        result.signed += tuple(map(of_text, texts))
+    if "value_unreadable" in result.flags:
+        return _signed_apart(meter_value, received_at, samples, context) or result
+    return result
+
+
+def _signed_apart(
+    meter_value: Payload, received_at: datetime, samples: list[Sample], context: str
+) -> Reading | None:
+    """Values of format SignedData are no numbers; looked for only where one was not readable."""
+    sampled = meter_value["sampledValue"]
+    texts = [value["value"] for value in sampled if value.get("format") == "SignedData"]
+    if not texts:
+        return None
+    plain = [s for s, v in zip(samples, sampled, strict=True) if v.get("format") != "SignedData"]
+    result = reading(meter_value["timestamp"], context, plain, received_at)
+    result.signed += tuple(map(of_text, texts))
     return result
 
 

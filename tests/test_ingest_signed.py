@@ -4,17 +4,20 @@ import base64
 import json
 from decimal import Decimal
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ocpp_messages import begin, event201, sample16, stop16, values16
-from stations import ago, serving, session
+from stations import add_stations, ago, serving, session
 
+from app import cli
 from ingest.signatures import register_key
 from ingest.signed import Signed, of_text, verify
 from sql import RequestError
@@ -223,3 +226,19 @@ async def test_a_key_registered_later_judges_what_came_before(database: str) -> 
             with pytest.raises(RequestError, match="public key: expected"):
                 register_key(connection, "S1", 1, "nonsense")
         assert csms.rows(query) == [("valid",), ("invalid",)]
+
+
+def test_a_key_is_registered_from_the_command_line(database: str, tmp_path: Path) -> None:
+    add_stations(database, "S1")
+    (tmp_path / "key.pem").write_text(pem(private()))
+    (tmp_path / "none.pem").write_text("nonsense")
+
+    def run(*arguments: str) -> Result:
+        environment = {"KILOWATCH_DATABASE_URL": database}
+        return CliRunner().invoke(cli, ["station", "meter-key", *arguments], env=environment)
+
+    found = run("S1", "1", str(tmp_path / "key.pem"))
+    assert found.output == "key of S1 evse 1 registered, 0 records verified again\n"
+    assert run("S1", "1", str(tmp_path / "none.pem")).exit_code == 1
+    assert "has no evse 7" in run("S1", "7", str(tmp_path / "key.pem")).output
+    assert run("S1", "1", str(tmp_path / "missing.pem")).exit_code == 2
