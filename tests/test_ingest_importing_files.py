@@ -84,6 +84,19 @@ def test_what_csv_writes_is_read_back(
     assert [record.cells for record in records(table)] == kept
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=400))
+def test_any_bytes_are_rows_or_a_clear_error(
+    tmp_path_factory: pytest.TempPathFactory, octets: bytes
+) -> None:
+    try:
+        table = open_table(wrote(tmp_path_factory.mktemp("t"), octets))
+    except FileError:
+        return
+    for record in records(table):
+        assert len(record.cells) >= len(table.header) or record.problem
+
+
 def test_rejects_can_be_corrected_and_imported_again(tmp_path: Path) -> None:
     table = open_table(wrote(tmp_path, "a;b\n1;å\n2;x\n"))
     path = tmp_path / "rejects.csv"

@@ -382,6 +382,16 @@ def test_wrong_usage_is_one_clear_line(
     assert one(connection, "SELECT count(*) FROM session") == 0
 
 
+@pytest.mark.parametrize("content", [b"", b"{}", bytes(range(256)), b"\xff\xfe\x00", b"a,b\n1,2\n"])
+def test_files_that_are_no_sessions_are_refused(run: Run, tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "junk"
+    file.write_bytes(content)
+    result = run("session", "import", file)
+    assert result.exit_code == 2, result.output
+    assert result.output.startswith("kilowatch: ")
+    assert result.output.count("\n") == 1
+
+
 def test_two_imports_at_once_are_refused(database: str, run: Run, tmp_path: Path) -> None:
     with connect(database) as other:
         assert other.execute("SELECT pg_try_advisory_lock(7112036)").fetchone() == (True,)

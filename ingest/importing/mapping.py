@@ -185,7 +185,7 @@ def _places(header: Sequence[str], field: str, names: Sequence[str]) -> tuple[in
             places = _find(header, part)
             if len(places) != 1:
                 said = "is there twice" if places else "is not there"
-                raise FileError(f"{field}: column {part.strip()} {said}; {_told(header)}")
+                raise FileError(f"{field}: column {part.strip()} {said}; {told(header)}")
             found.append(places[0])
     return tuple(found)
 
@@ -196,8 +196,11 @@ def _find(header: Sequence[str], name: str) -> list[int]:
     return exact or [p for p, column in enumerate(header) if column.lower() == name.lower()]
 
 
-def _told(header: Sequence[str]) -> str:
-    return "the file's columns: " + ", ".join(name for name in header if name)
+def told(header: Sequence[str]) -> str:
+    """The columns a file has, for a message: a file that is no table may have wild ones."""
+    names = ", ".join(name for name in header if name)
+    names = "".join(letter if letter.isprintable() else "?" for letter in names)
+    return f"the file's columns: {names if len(names) < 500 else names[:500] + ' ..'}"
 
 
 def plain(name: str) -> str:
@@ -243,7 +246,7 @@ def _check(header: Sequence[str], mapping: Mapping) -> None:
     if missing:
         raise FileError(
             f"no column for {', '.join(missing)}: "
-            f'say which with --map "{missing[0].split()[0]}=NAME"; {_told(header)}'
+            f'say which with --map "{missing[0].split()[0]}=NAME"; {told(header)}'
         )
 
 

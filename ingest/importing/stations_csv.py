@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ingest.importing import FileError, RowError, wanted
 from ingest.importing.mapping import plain as bare
+from ingest.importing.mapping import told
 from ingest.importing.tables import Record, Table, records
 from ingest.importing.wanted import Check, Evse, Faulty, Place, Station
 
@@ -43,9 +44,7 @@ def columns_of(header: tuple[str, ...]) -> dict[str, int]:
         if names:
             found[field] = places.pop(names[0])
     if "station_id" not in found:
-        raise FileError(
-            f"no column station_id; the file's columns: {', '.join(filter(None, header))}"
-        )
+        raise FileError(f"no column station_id; {told(header)}")
     return found
 
 
