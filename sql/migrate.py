@@ -52,6 +52,13 @@ SELECT EXISTS (SELECT FROM pg_available_extensions
 """
 
 
+FOREIGN = """
+SELECT to_regclass('migration') IS NULL AND EXISTS (SELECT FROM pg_class c
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e'))
+"""
+
+
 class Script(NamedTuple):
     """One file of sql/migrations."""
 
@@ -89,6 +96,17 @@ def pending(dsn: str, folder: Path = MIGRATIONS) -> list[str]:
         found = scripts(engine or str(_one(connection, ENGINE)), folder)
         todo = _unapplied(connection, found) if known else found
     return [script.name for script in todo]
+
+
+def engine_of(dsn: str) -> str:
+    """The engine of a migrated database: `plain` or `timescale`. Raises DatabaseError."""
+    with connect(dsn, application_name="kilowatch migrate") as connection:
+        return str(_kept(connection, "engine"))
+
+
+def is_foreign(connection: Connection) -> bool:
+    """Whether a database has tables of somebody else's and none of ours."""
+    return bool(_one(connection, FOREIGN))
 
 
 def scripts(engine: str, folder: Path = MIGRATIONS) -> list[Script]:

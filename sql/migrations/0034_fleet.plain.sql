@@ -254,7 +254,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     mark rollup.watermark;
 BEGIN
-    SELECT * INTO mark FROM rollup.watermark FOR UPDATE;
+    SELECT * INTO STRICT mark FROM rollup.watermark FOR UPDATE;
     IF mark.fleet_until < fleet_to THEN
         WITH fresh AS (
             SELECT bucket, sum(energy_wh)::bigint AS energy_wh, max(peak_power_w) AS peak_power_w
@@ -304,7 +304,7 @@ BEGIN
     PERFORM rollup.fold();
     COMMIT;
     LOOP
-        SELECT * INTO mark FROM rollup.watermark;
+        SELECT * INTO STRICT mark FROM rollup.watermark;
         fleet_to := date_bin('15 minutes', now() - interval '30 minutes',
             timestamptz '2000-01-01 00:00+00');
         month_to := date_trunc('day', now() - interval '1 hour', zone);
