@@ -44,15 +44,18 @@ ORDER BY started_at DESC LIMIT 1;
 
 -- name: history
 -- Status changes since an instant, and for each evse the last one before it.
-SELECT evse_id, status, charging_state, status_at, error_code FROM status_history
-WHERE station_id = :station_id AND evse_id > 0 AND status_at >= :since
+SELECT h.evse_id, h.status, h.charging_state, h.status_at, h.error_code
+FROM evse e JOIN status_history h USING (evse_key)
+WHERE e.station_id = :station_id AND h.status_at >= :since
 UNION ALL
-SELECT evse_id, status, charging_state, status_at, error_code FROM (
-    SELECT DISTINCT ON (evse_key) h.* FROM status_history h
-    WHERE h.station_id = :station_id AND h.evse_id > 0 AND h.status_at < :since
+SELECT h.evse_id, h.status, h.charging_state, h.status_at, h.error_code
+FROM evse e CROSS JOIN LATERAL (
+    SELECT * FROM status_history h
+    WHERE h.evse_key = e.evse_key AND h.status_at < :since
         AND h.status_at >= :since::timestamptz - interval '30 days'
-    ORDER BY h.evse_key, h.status_at DESC
-) earlier
+    ORDER BY h.status_at DESC LIMIT 1
+) h
+WHERE e.station_id = :station_id
 ORDER BY evse_id, status_at;
 
 -- name: energy_days

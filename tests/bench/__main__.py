@@ -1,6 +1,6 @@
 """`make bench`, or python -m tests.bench [--write] [names]: figures on stdout, and with --write in
 docs/benchmarks.md. With --count the measurements of money are smaller: sessions, entries,
-payments."""
+payments; of `scale`: readings."""
 
 import argparse
 import json
@@ -18,6 +18,7 @@ from tests.bench import (
     pricing,
     report,
     rig,
+    scale,
     steady,
 )
 from tests.bench.report import Table
@@ -33,6 +34,7 @@ COUNTED: dict[str, Callable[..., list[Table]]] = {
     "closing": closing.tables,
     "ledger": ledger.tables,
     "payments": payments.tables,
+    "scale": scale.tables,
 }
 ALONE = {"pricing": pricing.tables}  # without a database
 OF_THEIR_OWN = ("live", "board")  # they bring a web server and a browser

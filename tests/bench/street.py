@@ -18,13 +18,13 @@ class Session(NamedTuple):
     station_id: str
 
 
-def build(connection: Connection, tariff: Document) -> str:
+def build(connection: Connection, tariff: Document, sites: int = SITES) -> str:
     """Sites with stations and evses, all at one price; its hash."""
     connection.execute(
         "INSERT INTO site (operator_id, name, address, city, help_phone)"
         " SELECT 1, 'Site ' || n, 'Storgatan ' || n, 'Kalmar', '08-465 004 20'"
         " FROM generate_series(1, %s) n",
-        [SITES],
+        [sites],
     )
     connection.execute(
         "INSERT INTO station (station_id, site_id, is_online, ocpp_version, contact_changed_at)"
