@@ -28,6 +28,7 @@ from ingest.cli import ingest, simulate, station, token
 from ingest.importing.cli import session
 from sql import DatabaseError
 from sql.cli import dsn_of, fail, key_of, log_to_stderr, migrated, settings
+from sql.move_cli import timescale_move
 from sql.settings import HIDDEN, PREFIX, Settings, origins
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ for command in (
     close_month_command,
     driver,
     company,
+    timescale_move,
 ):
     cli.add_command(command)
 
