@@ -103,7 +103,7 @@ def panel(
     )
 
 
-def figure_tile(
+def figure_tile(  # noqa: PLR0913 - all of them shape one tile
     label: Child,
     value: Child,
     detail: Child = "",
@@ -111,9 +111,11 @@ def figure_tile(
     unit: str = "",
     href: str | None = None,
     kind: str = "",
+    hint: str = "",
     id: str | None = None,
 ) -> Child:
-    """One big number, its small unit, a smaller comparison. With `href` the tile is the link."""
+    """One big number, its small unit, a smaller comparison. With `href` the tile is the link;
+    `hint` says what the figure means."""
     shown: list[Child] = [html.Span(value, **_id(id, "-value"))]
     if unit:
         shown.append(html.Small(unit, **_id(id, "-unit")))
@@ -122,10 +124,10 @@ def figure_tile(
         html.Div(shown, className="v"),
         html.Div(detail, className="d", **_id(id, "-detail")),
     ]
-    classes = f"fig {kind}".strip()
+    more = {"className": f"fig {kind}".strip(), **({"title": hint} if hint else {}), **_id(id)}
     if href:
-        return html.A(parts, className=classes, href=href, **_id(id))
-    return html.Div(parts, className=classes, **_id(id))
+        return html.A(parts, href=href, **more)
+    return html.Div(parts, **more)
 
 
 def trio_tile(

@@ -118,14 +118,21 @@ class Format:
             return f"{hours}{NBSP}h{NBSP}{minutes:02}{NBSP}min"
         return unit(self.number(whole // 86400), "d")
 
+    def length(self, seconds: Number | None) -> str:
+        """As `duration`, and the hours beside days: 2 d 3 h."""
+        if seconds is None or seconds < 48 * 3600:
+            return self.duration(seconds)
+        days, rest = divmod(int(seconds), 86400)
+        return f"{self.number(days)}{NBSP}d{NBSP}{rest // 3600}{NBSP}h"
+
     def time(self, at: datetime | None, *, seconds: bool = False) -> str:
         return self._dated(at, "HH:mm:ss" if seconds else "HH:mm")
 
     def date(self, at: datetime | None, *, weekday: bool = False, year: bool = False) -> str:
         return self._dated(at, ("EEEE " if weekday else "") + "d MMM" + (" y" if year else ""))
 
-    def month(self, at: datetime | None) -> str:
-        return self._dated(at, "MMM y")
+    def month(self, at: datetime | None, *, year: bool = True) -> str:
+        return self._dated(at, "MMM y" if year else "MMM")
 
     def stamp(self, at: datetime | None, *, seconds: bool = True) -> str:
         """Date and time, for records: 22 Nov 2026 14:12:41."""

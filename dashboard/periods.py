@@ -104,9 +104,10 @@ def _months(period: Period, today: date) -> tuple[date, date]:
     untils = shifted(period.until, 0), shifted(last, 1)
     whole = [(a, b) for a, b in product(firsts, untils) if a < b]
     none = (period.until, period.until)
-    return min([*whole, none], key=lambda edges: _days(period, *edges, today))
+    return min([*whole, none], key=lambda edges: _beside(period, edges, today))
 
 
-def _days(period: Period, first: date, until: date, today: date) -> int:
+def _beside(period: Period, months: tuple[date, date], today: date) -> int:
+    first, until = months
     after = min(until, max(today + timedelta(days=1), period.until))
     return abs((period.first - first).days) + abs((after - period.until).days)

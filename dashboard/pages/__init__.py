@@ -6,13 +6,14 @@ from dashboard.pages.frame import NAVIGATION, Page
 from dashboard.pages.ledger import PAGE as LEDGER
 from dashboard.pages.payments import PAGE as PAYMENTS
 from dashboard.pages.receipts import PAGE as RECEIPTS
+from dashboard.pages.reliability import PAGE as RELIABILITY
 from dashboard.pages.review import PAGE as REVIEW
 from dashboard.pages.station import PAGE as STATION
 from dashboard.pages.stations import PAGE as STATIONS
 from dashboard.pages.tariffs import PAGE as TARIFFS
 
 PAGES: tuple[Page, ...] = (
-    BOARD, STATIONS, STATION, PAYMENTS, ENERGY, LEDGER, REVIEW, RECEIPTS, TARIFFS,
+    BOARD, STATIONS, STATION, PAYMENTS, ENERGY, RELIABILITY, LEDGER, REVIEW, RECEIPTS, TARIFFS,
 )  # fmt: skip
 
 __all__ = ["NAVIGATION", "PAGES", "Page"]

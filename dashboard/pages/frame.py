@@ -20,6 +20,8 @@ NAVIGATION = (
     NavEntry("stations", mark("Operations"), mark("Stations"), "/app/stations", "station"),
     NavEntry("payments", mark("Operations"), mark("Find a payment"), "/app/payments", "search"),
     NavEntry("energy", mark("Analysis"), mark("Energy and load"), "/app/energy", "energy"),
+    NavEntry("reliability", mark("Analysis"), mark("Reliability"), "/app/reliability",
+             "reliability"),
     NavEntry("ledger", mark("Finance"), mark("Ledger"), "/app/ledger", "ledger",
              frozenset(books.READING)),
     NavEntry("review", mark("Finance"), mark("To review"), "/app/review", "review",

@@ -404,19 +404,27 @@ WHERE (x.until_at > :start AND x.from_at < :end OR x.until_at > :now)
 ORDER BY x.revoked_at IS NOT NULL, x.from_at DESC
 LIMIT :at_most;
 
+-- name: subject_exists$
+-- Whether there is such a site, station or evse.
+SELECT EXISTS (SELECT FROM site WHERE site_id = :site_id::integer)
+    OR EXISTS (SELECT FROM station WHERE station_id = :station_id::text)
+    OR EXISTS (SELECT FROM evse WHERE evse_key = :evse_key::integer);
+
 -- name: exclude$
--- Time that does not count from now on; its id.
+-- Time that does not count from now on; its id, nothing when the same stands already.
+WITH alone AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtext('kilowatch exclusions')))
 INSERT INTO outage_exclusion (site_id, station_id, evse_key, from_at, until_at, reason, note,
     created_by)
-VALUES (:site_id, :station_id, :evse_key, :from_at, :until_at, :reason, :note, :created_by)
+SELECT :site_id::integer, :station_id::text, :evse_key::integer, :from_at::timestamptz,
+    :until_at::timestamptz, :reason, :note, :created_by
+FROM alone
+WHERE NOT EXISTS (
+    SELECT FROM outage_exclusion x
+    WHERE (x.site_id, x.station_id, x.evse_key) IS NOT DISTINCT FROM
+            (:site_id::integer, :station_id::text, :evse_key::integer)
+        AND x.from_at = :from_at AND x.until_at = :until_at AND x.reason = :reason
+        AND x.revoked_at IS NULL)
 RETURNING exclusion_id;
-
--- name: same_exclusion$
--- An exclusion that says the same and stands.
-SELECT exclusion_id FROM outage_exclusion
-WHERE (site_id, station_id, evse_key) IS NOT DISTINCT FROM (:site_id::integer, :station_id::text,
-        :evse_key::integer)
-    AND from_at = :from_at AND until_at = :until_at AND reason = :reason AND revoked_at IS NULL;
 
 -- name: revoke$
 -- An exclusion counts no more; nothing when somebody was quicker.
