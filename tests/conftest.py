@@ -167,6 +167,12 @@ def new_plain_database() -> Callable[[], AbstractContextManager[str]]:
 
 
 @pytest.fixture(scope="session")
+def plain_server() -> str:
+    """The DSN of the plain server itself, for those who make databases of their own kind."""
+    return server("plain")
+
+
+@pytest.fixture(scope="session")
 def shared_connection(engine: str) -> Iterator[Connection]:
     """A connection to a migrated database that tests may only look at."""
     for database in _database(engine, template(engine)):

@@ -239,10 +239,12 @@ FROM (SELECT) one LEFT JOIN (
 ) f ON true;
 
 -- name: evses_have_one_vehicle
--- No two sessions of an evse overlap, unless one of them is flagged.
+-- No two sessions of an evse overlap, unless one of them is flagged or doubted for it.
 WITH looked AS (
-    SELECT session_id, station_id, evse_id, evse_key, started_at, ended_at, flags FROM session
-    WHERE evse_key > 0 AND started_at < :until_at AND (ended_at IS NULL OR ended_at > :from_at)
+    SELECT session_id, station_id, evse_id, evse_key, started_at, ended_at,
+        flags <> '{}' OR EXISTS (SELECT FROM session_doubt d WHERE d.session_id = s.session_id
+            AND d.reason = 'overlaps' AND d.gone_at IS NULL) AS is_odd
+    FROM session s WHERE evse_key > 0 AND started_at < :until_at AND (ended_at IS NULL OR ended_at > :from_at)
 )
 SELECT (SELECT count(*) FROM looked) AS checked, f.*
 FROM (SELECT) one LEFT JOIN (
@@ -254,7 +256,7 @@ FROM (SELECT) one LEFT JOIN (
     FROM looked a JOIN looked b USING (evse_key)
     WHERE (a.started_at, a.session_id) < (b.started_at, b.session_id)
         AND (a.ended_at IS NULL OR b.started_at < a.ended_at)
-        AND a.flags = '{}' AND b.flags = '{}'
+        AND NOT a.is_odd AND NOT b.is_odd
 ) f ON true;
 
 -- name: evse_keys

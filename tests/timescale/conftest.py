@@ -6,14 +6,19 @@ workers.
 """
 
 import os
+import secrets
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from facts import TIME_ZONE
+from parity import NOW
 from programs import Program
 
 from sql.database import Connection
@@ -26,6 +31,14 @@ PACKAGE = ROOT / "node_modules" / "@unni-craftsman" / "pglite"
 @pytest.fixture(scope="session")
 def wasm_url() -> Iterator[str]:
     """The DSN of a migrated TimescaleDB in WebAssembly."""
+    with wasm_server() as url:
+        migrate(url, TIME_ZONE)
+        yield url
+
+
+@contextmanager
+def wasm_server() -> Iterator[str]:
+    """The DSN of an empty one."""
     _need(shutil.which("node") is not None, "TimescaleDB in WebAssembly: Node.js is missing")
     _need(PACKAGE.exists(), "TimescaleDB in WebAssembly: its package is missing, run `npm ci`")
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -33,9 +46,7 @@ def wasm_url() -> Iterator[str]:
     program = Program(["node", str(Path(__file__).with_name("server.mjs")), str(port)])
     try:
         program.wait_for("ready", 60)
-        url = f"postgresql://postgres:postgres@127.0.0.1:{port}/postgres?sslmode=disable"
-        migrate(url, TIME_ZONE)
-        yield url
+        yield f"postgresql://postgres:postgres@127.0.0.1:{port}/postgres?sslmode=disable"
     finally:
         program.end()
 
@@ -49,6 +60,64 @@ def _need(there: bool, what: str) -> None:
 @pytest.fixture
 def wasm(wasm_url: str) -> Iterator[Connection]:
     """A connection to TimescaleDB in WebAssembly."""
-    with psycopg.connect(wasm_url, autocommit=True, cursor_factory=psycopg.ClientCursor) as wasm:
-        wasm.execute("SET TIME ZONE 'UTC'")
+    with client_side(wasm_url) as wasm:
         yield wasm
+
+
+@contextmanager
+def client_side(url: str) -> Iterator[Connection]:
+    """A connection that binds parameters itself."""
+    with psycopg.connect(url, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
+        connection.execute("SET TIME ZONE 'UTC'")
+        yield connection
+
+
+# -- two engines with one clock --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def frozen_plain(plain_server: str) -> Iterator[str]:
+    """An installation on plain PostgreSQL in which now() is `parity.NOW`."""
+    yield from _frozen_database(plain_server)
+
+
+NATIVE = [url] if (url := os.environ.get("TEST_TIMESCALE_URL")) else []
+
+
+@pytest.fixture(scope="session", params=["wasm", *NATIVE], ids=lambda given: given.split(":")[0])
+def frozen_timescale(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The same on TimescaleDB: in WebAssembly, and on a server where TEST_TIMESCALE_URL is one."""
+    if request.param != "wasm":
+        yield from _frozen_database(request.param)
+        return
+    with wasm_server() as url:
+        with client_side(url) as connection:
+            freeze(connection, NOW)
+            # every connection shares the one session that WebAssembly has
+            connection.execute("SET search_path = public, pg_catalog")
+        migrate(url, TIME_ZONE)
+        yield url
+
+
+def _frozen_database(server: str) -> Iterator[str]:
+    name = f"parity_{secrets.token_hex(8)}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
+        admin.execute(f"ALTER DATABASE {name} SET search_path = public, pg_catalog".encode())
+    url = urlsplit(server)._replace(path=f"/{name}").geturl()
+    with psycopg.connect(url, autocommit=True) as connection:
+        freeze(connection, NOW)
+    try:
+        migrate(url, TIME_ZONE)
+        yield url
+    finally:
+        with psycopg.connect(server, autocommit=True) as admin:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def freeze(connection: Connection, at: datetime) -> None:
+    """Whoever says now() from here on means that instant: views, defaults, procedures, queries."""
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION public.now() RETURNS timestamptz LANGUAGE sql STABLE"
+        f" PARALLEL SAFE AS $$ SELECT timestamptz '{at.isoformat()}' $$".encode()
+    )

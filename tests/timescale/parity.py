@@ -1,0 +1,286 @@
+"""One world on two engines: the same rows carried over, the same questions asked, and answers that
+can be compared."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from facts import TIME_ZONE
+from prepared import prepared
+
+from dashboard.periods import Period, spans
+from sql.database import Connection
+from sql.queries import load_queries
+
+NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
+DASHBOARD = Path(__file__).parents[2] / "dashboard"
+WRITES = re.compile(r"\b(INSERT INTO|UPDATE \w+|DELETE FROM|pg_notify|nextval)\b")
+ROWS = 150  # a statement; WebAssembly takes no long ones
+
+
+# -- carrying rows over ----------------------------------------------------------------------------
+
+TABLES = """
+SELECT format('%I.%I', n.nspname, c.relname), h.hypertable_name IS NOT NULL,
+    array_agg(format('%I', a.attname) ORDER BY a.attnum)
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('public', 'rollup')
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    AND a.attgenerated = ''
+LEFT JOIN timescaledb_information.hypertables h
+    ON (h.hypertable_schema, h.hypertable_name) = (n.nspname, c.relname)
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+    AND c.relname NOT IN ('migration', 'installation')
+GROUP BY 1, 2 ORDER BY 2 DESC, 1
+"""
+
+
+NUMBERED = """
+SELECT format('%I.%I', n.nspname, c.relname), a.attname
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('public', 'rollup')
+WHERE a.attidentity <> ''
+"""
+
+
+def carry_over(source: Connection, target: Connection) -> dict[str, int]:
+    """Every row of every table that both have, as it is; how many of each.
+
+    Rollups of readings are not carried over: each engine makes its own. All other triggers of the
+    target stay silent, as what they would write is carried over, too.
+    """
+    known = {row[0] for row in target.execute(TABLES.encode())}
+    assert "public.meter_value" in known
+    counts = {}
+    for table, is_hypertable, columns in target.execute(TABLES.encode()).fetchall():
+        role = "origin" if is_hypertable else "replica"
+        target.execute(f"SET session_replication_role = {role}".encode())
+        target.execute(f"DELETE FROM {table}".encode())  # noqa: S608
+        counts[table] = _carry(source, target, table, columns)
+    target.execute("SET session_replication_role = origin")
+    for table, column in target.execute(NUMBERED.encode()).fetchall():
+        go_on = f"SELECT setval(pg_get_serial_sequence(%s, %s), max({column})) FROM {table}"  # noqa: S608
+        target.execute(go_on.encode(), [table, column])
+    target.execute("CALL refresh_rollups('2020-01-01', %s)", [NOW])
+    target.execute("DELETE FROM rollup_refresh_request")
+    return counts
+
+
+def _carry(source: Connection, target: Connection, table: str, columns: Sequence[str]) -> int:
+    names = ", ".join(columns)
+    texts = ", ".join(f"{column}::text" for column in columns)
+    rows = source.execute(f"SELECT {texts} FROM {table}".encode()).fetchall()  # noqa: S608
+    mark = f"({', '.join(['%s'] * len(columns))})"
+    for start in range(0, len(rows), ROWS):
+        some = rows[start : start + ROWS]
+        insert = f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE VALUES "  # noqa: S608
+        values = [value for row in some for value in row]
+        target.execute((insert + ", ".join([mark] * len(some))).encode(), values)
+    return len(rows)
+
+
+RELATIONS = """
+SELECT format('%I', relname) FROM pg_class c
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'r', 'p') AND NOT relispartition
+    AND (relkind = 'v' OR relname ~ '^energy|_total$|_day$')
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+ORDER BY 1
+"""
+
+
+def rollups(connection: Connection) -> list[str]:
+    """All views and rollups: what Grafana and psql read."""
+    return [row[0] for row in connection.execute(RELATIONS.encode())]
+
+
+def columns_of(connection: Connection, relation: str) -> str:
+    """Its columns in the order of their names: the engines may have them in another."""
+    row = connection.execute(
+        "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attname) FROM pg_attribute"
+        " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+        [relation],
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+# -- asking ----------------------------------------------------------------------------------------
+
+
+def questions() -> Iterator[tuple[str, str]]:
+    """The parts and names of all queries behind pages that only read."""
+    parts: set[str] = set()
+    for path in DASHBOARD.rglob("*.py"):
+        parts.update(re.findall(r'load_queries\("(\w+)"\)', path.read_text()))
+    for part in sorted(parts):
+        for name, text in load_queries(part).texts.items():
+            if not WRITES.search(text):
+                yield part, name
+
+
+def answer(connection: Connection, text: str, given: dict[str, Any]) -> list[str]:
+    """The rows as text, sorted: engines may differ in the order of equals."""
+    with connection.transaction(force_rollback=True):
+        rows = connection.execute(text.encode(), given).fetchall()
+    return sorted(map(str, map(_told, rows)))
+
+
+def _told(row: Iterable[Any]) -> tuple[Any, ...]:
+    """Sums of floats depend on their order: nine digits are what any of them is good for."""
+    return tuple(float(f"{v:.9g}") if isinstance(v, float) else v for v in row)
+
+
+# -- parameters ------------------------------------------------------------------------------------
+
+DAY = timedelta(days=1)
+ZONE = ZoneInfo(TIME_ZONE)
+HARD = [  # around DST nights, over month ends, yesterday, everything
+    (datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 29, 22, tzinfo=UTC)),
+    (datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 10, 25, 23, tzinfo=UTC)),
+    (datetime(2026, 4, 30, 22, tzinfo=UTC), datetime(2026, 6, 30, 22, tzinfo=UTC)),
+    (datetime(2026, 9, 30, 22, tzinfo=UTC), datetime(2026, 10, 31, 23, tzinfo=UTC)),
+    (NOW - DAY, NOW),
+    (datetime(2025, 12, 31, 23, tzinfo=UTC), NOW + DAY),
+]
+BEGINS = {"start", "from_at", "since", "since_at", "from", "kept_from"}
+ENDS = {"end", "until", "until_at", "to_at", "before_at", "cursor_at"}
+# Parameters that are no column, or not of what one holds.
+VALUES: dict[str, list[Any]] = {
+    "now": [NOW],
+    "zone": ["Europe/Stockholm"],
+    "time_zone": ["Europe/Stockholm"],
+    "at_most": [5, 100],
+    "limit": [5, 100],
+    "before_id": [0, 2**62],
+    "cursor_id": [0, 2**62],
+    "after": ["", "N1"],
+    "direction": ["", "in"],
+    "action": ["", "Transaction"],
+    "errors_only": [False, True],
+    "hide_heartbeats": [True, False],
+    "credits_only": [False, True],
+    "month": [date(2026, 10, 1), date(2026, 8, 1), date(2026, 7, 1), None],
+    "channel": [None, "guest"],
+    "site_id": [None, 701, 702],
+    "station_ids": [None, ["N0"], ["N1", "N2", "N3"]],
+    "currency": ["SEK"],
+    "address": ["127.0.0.1"],
+    "operator_id": [1],
+    "email": ["carol@example.org", "dave@example.org"],
+    "number": [None, 1],
+    "series": [None, "2026"],
+    "card": ["4242"],
+    "amount": [None],
+    "evse_keys": [None, list(range(100))],
+    "sort": ["time", "length", "cost"],
+    "rated": [list(range(100))],
+    "rates": [[0.5] * 100],
+}
+# Where a parameter's name says too little: what its values are.
+MEANT: dict[str, dict[str, str]] = {
+    "account/good_link": {"token_hash": "SELECT token_hash FROM login_link"},
+    "account/invoice_by_secret": {"secret": "SELECT secret FROM invoice"},
+    "account/payment_to_pay": {"secret": "SELECT pay_secret FROM payment"},
+    "account/statement_of": {
+        "driver_id": "SELECT driver_id FROM statement ORDER BY statement_id",
+        "statement_id": "SELECT statement_id FROM statement ORDER BY statement_id",
+    },
+    "api/token": {"token_hash": "SELECT token_hash FROM api_token"},
+    "driver/receipt_by_secret": {"secret": "SELECT secret FROM receipt"},
+    "account/papers_of": {
+        "driver_id": "SELECT driver_id FROM payment WHERE channel = 'registered'"
+    },
+    "doubts/decisions_about": {"session_ids": "SELECT ARRAY[session_id] FROM session_decision"},
+    "driver/unpaid_payments": {
+        name: f"SELECT {name} FROM payment WHERE state = 'created' ORDER BY payment_id"  # noqa: S608
+        for name in ("owner_hash", "evse_key")
+    },
+    **{
+        f"finance/{query}": {
+            "file_id": "SELECT file_request_id FROM file_request",
+            "requested_by": "SELECT requested_by FROM file_request",
+        }
+        for query in ("file", "file_state")
+    },
+    "uptime/same_exclusion": {
+        name: f"SELECT {name} FROM outage_exclusion ORDER BY exclusion_id"  # noqa: S608
+        for name in ("site_id", "station_id", "evse_key", "from_at", "until_at", "reason")
+    },
+    "finance/disputes_of": {"payment_id": "SELECT payment_id FROM dispute"},
+}
+
+
+def period_of(begin: datetime, end: datetime) -> Period:
+    """The days that these instants begin, as the pages' periods have them."""
+    return Period(begin.astimezone(ZONE).date(), end.astimezone(ZONE).date() + DAY, ZONE)
+
+
+COLUMNS = """
+SELECT table_schema || '.' || table_name, array_agg(column_name::text)
+FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+WHERE table_schema = 'public' AND table_type = 'BASE TABLE' GROUP BY 1 ORDER BY 1
+"""
+
+
+class Parameters:
+    """Realistic parameters for any query: from rows that are there, where they are a row's."""
+
+    def __init__(self, connection: Connection, combinations: int = 12) -> None:
+        self.connection, self.count = connection, combinations
+        found = connection.execute(COLUMNS.encode()).fetchall()
+        self.sizes = {table: self._size(table) for table, _ in found}
+        self.columns = {table: set(columns) for table, columns in found if self.sizes[table]}
+
+    def _size(self, table: str) -> int:
+        query = f"SELECT count(*) FROM {table}"  # noqa: S608
+        return int(self.connection.execute(query.encode()).fetchone()[0])  # type: ignore[index]
+
+    def of(self, part: str, query: str) -> list[dict[str, Any]]:
+        """Some combinations. Raises LookupError, naming the parameter nobody knows values for."""
+        wanted = set(prepared(self.connection, load_queries(part).texts[query]))
+        meant = {
+            name: [row[0] for row in self.connection.execute(values.encode()).fetchall()]
+            for name, values in MEANT.get(f"{part}/{query}", {}).items()
+        }
+        given: list[dict[str, Any]] = [{} for _ in range(self.count)]
+        for n, one in enumerate(given):
+            begin, end = HARD[n % len(HARD)]
+            one.update(dict.fromkeys(wanted & BEGINS, begin) | dict.fromkeys(wanted & ENDS, end))
+            whole = spans(period_of(begin, end), NOW.date())
+            one.update({name: whole[name] for name in wanted & (whole.keys() - BEGINS - ENDS)})
+            for place, name in enumerate(sorted(wanted & VALUES.keys())):
+                choices = VALUES[name]
+                one[name] = choices[(n // (1 + place)) % len(choices)]
+            one.update({name: values[n % len(values)] for name, values in meant.items()})
+        left = wanted - given[0].keys()
+        while left:
+            left -= self._from_rows(left, given)
+        return given
+
+    def _from_rows(self, left: set[str], given: list[dict[str, Any]]) -> set[str]:
+        """Values of the relation that has most of them, of one row each time."""
+        plural = {name: name.removesuffix("s") for name in left}
+        plural |= {"keys": "evse_key"} if "keys" in left else {}
+        asked = {*left, *plural.values()}
+        table, columns = max(self.columns.items(), key=lambda item: self._fitness(*item, asked))
+        shared = {name for name in left if name in columns or plural[name] in columns}
+        if not shared:
+            raise LookupError(f"no values are known for {sorted(left)}: see VALUES in parity.py")
+        names = sorted(shared)
+        picked = ", ".join(name if name in columns else plural[name] for name in names)
+        query = f"SELECT DISTINCT {picked} FROM {table} ORDER BY {picked} DESC LIMIT 40"  # noqa: S608
+        rows = self.connection.execute(query.encode()).fetchall()
+        for n, one in enumerate(given):
+            row = rows[n * max(1, len(rows) // self.count) % len(rows)]
+            one.update({
+                name: value if name in columns else [value]
+                for name, value in zip(names, row, strict=True)
+            })  # fmt: skip
+        return shared
+
+    def _fitness(self, table: str, columns: set[str], asked: set[str]) -> tuple[int, bool, int]:
+        """Knows most of them; else: a parameter is named after it; else: the longest."""
+        named = f"{table.removeprefix('public.')}_id" in asked
+        return len(columns & asked), named, self.sizes[table]
