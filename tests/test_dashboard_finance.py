@@ -340,6 +340,7 @@ def test_amounts_are_read_as_people_write_them() -> None:
     assert minor_of("12,345", "SEK") is None
     assert minor_of("abc", "SEK") is None
     assert minor_of("", "SEK") is None
+    assert minor_of("1e999999", "SEK") is None
 
 
 def test_a_receipt_is_sent_once_more(

@@ -4,7 +4,7 @@ A form carries a key of its own: pressed twice, or sent again by the network, it
 """
 
 import secrets
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from babel.numbers import get_currency_precision
@@ -96,7 +96,7 @@ def minor_of(text: str, currency: str) -> int | None:
     plain = "".join(text.split()).replace(",", ".")
     try:
         value = Decimal(plain).scaleb(int(get_currency_precision(currency)))
-    except InvalidOperation:
+    except ArithmeticError:  # no number, or one beyond all bounds
         return None
     if not value.is_finite() or value != value.to_integral_value() or abs(value) > 10**12:
         return None

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from flask_login import current_user
 
-from dashboard import books, finance_requests
+from dashboard import books, doubts, finance_requests
 from dashboard.auth import require_role
 from dashboard.components import (
     Child,
@@ -26,6 +26,7 @@ from dashboard.components import (
 )
 from dashboard.data import Row
 from dashboard.i18n import formatter, mark, t, tn
+from dashboard.pages import review_doubts
 from dashboard.pages.frame import Page, frame, live_stamp, spacer, title
 from dashboard.pages.ledger_figures import subject_words
 from dashboard.pages.ledger_refund import problem
@@ -45,15 +46,22 @@ DECISIONS = {
 
 
 def layout(**parameters: Any) -> Child:
-    """Open items, most urgent first; with `?show=decided` what was decided lately."""
+    """Open items, most urgent first; with `?show=decided` what was decided lately; with
+    `?session=` one session, whether it is open or not."""
     decided = parameters.get("show") == "decided"
-    choices = [(t("Open"), "/app/review", not decided),
+    session = str(parameters.get("session") or "")
+    wanted = int(session) if session.isdecimal() and len(session) < 19 else None
+    choices = [(t("Open"), "/app/review", not decided and wanted is None),
                (t("Decided"), "/app/review?show=decided", decided)]  # fmt: skip
-    rows = [] if decided else books.open_items(SHOWN)
-    body = _past() if decided else html.Div(_queue(rows), id="review")
+    rows = [] if decided or wanted else books.open_items(SHOWN)
+    if wanted is not None:
+        body: Child = html.Div(review_doubts.one(wanted), id="review")
+    else:
+        body = _past() if decided else html.Div(_queue(rows), id="review")
     notice = html.Div(id="review-notice", role="status")
     controls = [segments(choices, t("Which items")), spacer(), live_stamp()]
-    stores = [dcc.Store(id="review-drawn", data=signature(rows))]
+    stores = [dcc.Store(id="review-drawn", data=signature(rows)),
+              dcc.Store(id="review-session", data=wanted)]  # fmt: skip
     return frame(
         "review", t("To review"), [notice, body, dcc.Store(id="finance-tick"), *stores], controls
     )
@@ -61,7 +69,12 @@ def layout(**parameters: Any) -> Child:
 
 def signature(rows: list[Row]) -> str:
     """What a drawn queue is of: the same again needs no drawing, and closes nobody's form."""
-    return ";".join(f"{row['review_item_id']},{row['owner']}" for row in rows)
+    return ";".join(f"{row['review_item_id']},{row['owner']},{_doubts(row)}" for row in rows)
+
+
+def _doubts(row: Row) -> Any:
+    """Of a session in quarantine: what is doubted."""
+    return row["evidence"].get("doubts") if isinstance(row["evidence"], dict) else None
 
 
 def _queue(rows: list[Row]) -> Child:
@@ -71,11 +84,15 @@ def _queue(rows: list[Row]) -> Child:
         note = empty_state(t("Nothing waits"), t("No review item is open."))
         return panel(t("Open items"), note)
     acts = bool(current_user.has_role(*books.ACTING))
-    listed = html.Ol([item(row, now, acts=acts) for row in rows], className="review-list")
+    sessions = [row["session_id"] for row in rows if row["kind"] == "quarantine" and _doubts(row)]
+    found = doubts.read(sessions) if sessions else {}
+    items = [item(row, now, found.get(row["session_id"]) if _doubts(row) else None, acts=acts)
+             for row in rows]  # fmt: skip
+    listed = html.Ol(items, className="review-list")
     return panel(t("Open items"), listed, sub=count)
 
 
-def item(row: Row, now: datetime, *, acts: bool) -> Child:
+def item(row: Row, now: datetime, doubted: doubts.Doubted | None = None, *, acts: bool) -> Child:
     """What, about what, how much, since when, until when, whose; the evidence; the decision."""
     form = formatter()
     late = row["deadline_at"] is not None and row["deadline_at"] < now
@@ -90,9 +107,13 @@ def item(row: Row, now: datetime, *, acts: bool) -> Child:
          _owner(row, acts)],
         className="review-head",
     )  # fmt: skip
-    told = readable(row["evidence"], row["currency"] or "SEK") if row["evidence"] else None
-    evidence = html.Div(told, className="review-evidence") if told else None
-    decide = decision(row) if acts else None
+    if doubted is not None:
+        evidence = review_doubts.evidence(doubted)
+        decide = review_doubts.form(doubted) if acts else None
+    else:
+        told = readable(row["evidence"], row["currency"] or "SEK") if row["evidence"] else None
+        evidence = html.Div(told, className="review-evidence") if told else None
+        decide = decision(row) if acts else None
     return html.Li([head, evidence, decide], id=f"item-{row['review_item_id']}",
                    className="late" if late else "")  # fmt: skip
 
@@ -154,11 +175,13 @@ def _past() -> Child:
         for row in books.resolved_items(SHOWN)
     ]  # fmt: skip
     nothing = empty_state(t("Nothing was decided yet"))
-    return panel(t("Decided"), table(t("Decided"), columns, rows, empty=nothing))
+    items = panel(t("Decided"), table(t("Decided"), columns, rows, empty=nothing))
+    return html.Div([review_doubts.past(SHOWN), items], className="stack")
 
 
 def register(staff: Dash) -> None:
     """Take, decide; the queue is drawn anew, and whenever it changes."""
+    review_doubts.register_callbacks(staff)
 
     @staff.callback(
         Output("review-notice", "children"),
@@ -201,10 +224,13 @@ def register(staff: Dash) -> None:
         Output("review-drawn", "data"),
         Input("finance-tick", "data"),
         State("review-drawn", "data"),
+        State("review-session", "data"),
         prevent_initial_call=True,
     )
     @require_role(*books.READING)
-    def follow(_tick: Any, drawn: str) -> tuple[Any, Any]:
+    def follow(_tick: Any, drawn: str, session: int | None) -> tuple[Any, Any]:
+        if session is not None:
+            return review_doubts.one(session), no_update
         rows = books.open_items(SHOWN)
         now = signature(rows)
         return (no_update, no_update) if now == drawn else (_queue(rows), now)

@@ -185,6 +185,9 @@ SELECT i.review_item_id, i.kind, i.subject, i.amount, i.currency, i.opened_at, i
     i.resolved_by, i.resolution, p.reference, coalesce(i.session_id, p.session_id) AS session_id
 FROM review_item i LEFT JOIN payment p USING (payment_id)
 WHERE i.resolved_at IS NOT NULL
+    -- sessions that people decided about have a list of their own
+    AND NOT (i.kind = 'quarantine' AND EXISTS (SELECT FROM session_decision d
+        WHERE d.session_id = i.session_id))
 ORDER BY i.resolved_at DESC LIMIT :at_most;
 
 -- name: count_open$
