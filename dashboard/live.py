@@ -51,7 +51,10 @@ INCIDENT = (
     "acknowledged_by", "cause", "next_step", "stations", "evses", "drivers", "station_id", "alerts",
     "detail",
 )  # fmt: skip
-TODAY = ("energy_wh", "sessions", "currency", "net", "holds")
+TODAY = (
+    "energy_wh", "sessions", "currency", "net", "holds", "day_visits", "day_first_successes",
+    "week_visits", "week_first_successes",
+)  # fmt: skip
 COMMAND = (
     "command_id", "station_id", "action", "status", "response", "requested_by", "requested_at",
     "claimed_at", "finished_at", "payload",

@@ -13,6 +13,7 @@ from stations import Csms, RawStation, add_token, ago, rows, serving, stamp
 from ingest.attempting import attempts, book_attempts, differences
 from sql.commands import start
 from sql.database import Connection, connect
+from sql.queries import load_queries
 
 FIELDS = "SELECT stage, outcome, reason, is_authorised FROM attempt ORDER BY started_at, key"
 
@@ -267,7 +268,7 @@ def network(database: str) -> Iterator[Connection]:
 SESSION = """
 INSERT INTO session (station_id, evse_id, evse_key, transaction_id, id_token, started_at, ended_at,
     energy_wh, stop_reason)
-SELECT 'S1', %(evse_id)s, evse_key, %(began)s::timestamptz::text || %(evse_id)s, %(token)s,
+SELECT 'S1', %(evse_id)s, evse_key, %(began)s::timestamptz::text || %(evse_id)s, %(tag)s,
     %(began)s, %(ended)s, %(wh)s, %(reason)s
 FROM evse WHERE evse_id = %(evse_id)s RETURNING session_id
 """
@@ -277,7 +278,7 @@ def put(
     connection: Connection, began: datetime, minutes: float | None, wh: int, **more: Any
 ) -> int:
     ended = None if minutes is None else began + timedelta(minutes=minutes)
-    given = {"evse_id": 1, "token": "TAG", "reason": "Local", **more}
+    given = {"evse_id": 1, "tag": "TAG", "reason": "Local", **more}
     row = connection.execute(
         SESSION, {"began": began, "ended": ended, "wh": wh, **given}
     ).fetchone()
@@ -364,3 +365,60 @@ def test_many_different_refused_tokens_are_guesses_until_it_is_over(network: Con
     assert len(network.execute(open_alerts).fetchall()) == 1
     attempts(network, now + timedelta(minutes=11))
     assert network.execute(open_alerts).fetchall() == []
+
+
+def test_rates_of_any_period_are_what_a_count_of_its_attempts_says(network: Connection) -> None:
+    network.execute("INSERT INTO site (operator_id, name) SELECT operator_id, 'Dock' FROM operator")
+    network.execute("UPDATE station SET site_id = (SELECT site_id FROM site)")
+    first = datetime(2025, 12, 30, 23, tzinfo=UTC)
+    for day in range(70):
+        at = first + timedelta(days=day, hours=day % 24)
+        put(network, at, 20, 50 * (day % 5), evse_id=1 + day % 2, tag=f"T{day % 7}")
+        network.execute("INSERT INTO authorization_history VALUES ('S1', %s, 'X', %s)",
+                        [at + timedelta(hours=3), "Invalid" if day % 3 else "Accepted"],
+                        )  # fmt: skip
+    book_attempts(network)
+    assert right(network) == []
+    queries = load_queries("reliability")
+    for begin, length in [(0, 70), (0, 1), (1, 32), (2, 59), (20, 5), (33, 36)]:
+        start, end = midnight(first, begin), midnight(first, begin + length)
+        expected = network.execute(
+            "SELECT count(*) FILTER (WHERE outcome = 'succeeded'), count(*) FILTER (WHERE"
+            " is_authorised), count(*) FILTER (WHERE is_first), count(*) FILTER (WHERE is_first"
+            " AND outcome = 'succeeded') FROM attempt WHERE started_at >= %s AND started_at < %s",
+            [start, end],
+        ).fetchone()
+        names = ("fleet", "site", "station", "build", "evse")
+        for level in names:
+            rows = queries.rates(
+                network, start=start, end=end, level=level, site_id=None, station_id=None
+            )
+            assert tuple(sum(r[i] for r in rows) for i in (2, 6, 8, 9)) == expected
+        days = queries.fleet_days(network, start=start, end=end)
+        assert tuple(sum(r[i] for r in days) for i in (1, 2, 6, 7)) == expected
+        about = {"start": start, "end": end, "site_id": None, "station_id": None}
+        behind = queries.behind(
+            network, **about, figure="charging", evse_id=None, build_id=None, at_most=999
+        )
+        assert len(behind) == expected[1] - expected[0]  # type: ignore[index]
+        ends = queries.stages(network, **about)
+        assert sum(sum(row[1:4]) for row in ends) == sum(
+            row[3] for row in queries.reasons(network, **about, at_most=99)
+        )
+
+
+def test_a_visit_is_listed_with_its_tries(network: Connection) -> None:
+    put(network, ago(minutes=50), 1, 0)
+    put(network, ago(minutes=40), 30, 5000, evse_id=2)
+    put(network, ago(minutes=40), 30, 5000, tag="OTHER")
+    book_attempts(network)
+    queries = load_queries("reliability")
+    newest = queries.last_attempts(network, station_id="S1", at_most=10)
+    assert len(newest) == 3
+    visit = queries.visit(network, visit_id=newest[-1][0])
+    assert [row[6] for row in visit] == ["failed", "succeeded"]
+
+
+def midnight(at: datetime, days: int) -> datetime:
+    """So many days after one of Stockholm's midnights in winter."""
+    return at + timedelta(days=days)

@@ -48,7 +48,7 @@ window.kilowatch = window.kilowatch || {};
     const text = kw.number(minor / 10 ** digits, digits);
     return kw.page().language === "sv" ? text + NBSP + (currency === "SEK" ? "kr" : currency) : currency + NBSP + text;
   };
-  kw.percent = (value) => (value === null || value === undefined ? UNKNOWN : kw.number(value) + NBSP + "%");
+  kw.percent = (value, digits) => (value === null || value === undefined ? UNKNOWN : kw.number(value, digits) + NBSP + "%");
   kw.time = (seconds) => dateFormat("time", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(seconds * 1000);
   kw.clock = (seconds) => dateFormat("clock", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(seconds * 1000);
 

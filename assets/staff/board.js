@@ -79,7 +79,22 @@
     kw.set("today-detail", kw.t("sessions_and_net", { n: kw.number(store.today.sessions), net }));
     kw.set("holds-value", kw.number(store.today.holds), true);
     kw.set("holds-detail", kw.t(store.today.holds ? "look_at_holds" : "no_old_holds"));
+    firstAttempts(store.today);
   }
+
+  /* Today against the week: in points, red where it got worse. */
+  function firstAttempts(counts) {
+    const day = share(counts.day_first_successes, counts.day_visits), week = share(counts.week_first_successes, counts.week_visits);
+    const points = day === null || week === null ? 0 : Math.round((day - week) * 10) / 10;
+    const unit = document.getElementById("first-unit");
+    kw.set("first-value", kw.percent(day, 1), true);
+    kw.set("first-unit", points ? kw.t("points", { points: (points > 0 ? "+" : "") + kw.number(points, 1) }) : "");
+    unit?.classList.toggle("down", points < 0);
+    unit?.classList.toggle("up", points > 0);
+    kw.set("first-detail", kw.t("seven_days", { share: kw.percent(week, 1) }));
+  }
+
+  const share = (part, whole) => (whole ? (100 * part) / whole : null);
 
   /* ---- incidents ---- */
   const GLYPH = { site_dark: "unknown", offline: "unknown", platform: "unknown", faulted: "faulted", token_guessing: "silent", silent_evse: "silent", failing_starts: "faulted", no_energy: "suspended", meter_frozen: "derated", derated: "derated", stuck_preparing: "preparing", ghost_session: "unknown", clock_off: "silent", rejected_connections: "unknown" };

@@ -61,11 +61,13 @@ def figures() -> Child:
             figure_tile(t("Sites dark"), BLANK, unit=" ", id="dark"),
             trio_tile(t("Evses down / silent / no contact"), down, id="down"),
             figure_tile(t("Charging"), BLANK, unit=" ", id="charging"),
+            figure_tile(t("First-attempt success 24 h"), BLANK, unit=" ", id="first",
+                        href="/app/reliability"),
             figure_tile(t("Holds over 15 min"), BLANK, unit=" ", id="holds", href="/app/payments"),
             figure_tile(t("Today"), BLANK, unit="kWh", id="today", href="/app/energy?range=today"),
         ],
         id="figures",
-    )
+    )  # fmt: skip
 
 
 def incidents() -> Child:

@@ -21,7 +21,7 @@ CREATE TABLE attempt (
     evse_id         integer,             -- null: not known
     evse_key        integer,
     site_id         integer,             -- as of then
-    build_id        integer NOT NULL REFERENCES station_build,   -- as of then
+    build_id        integer NOT NULL,    -- station_build, as of then
     id_token        text,
     payment_id      bigint,
     command_id      bigint,
@@ -155,6 +155,20 @@ CREATE VIEW attempt_fleet_day AS
 SELECT bucket, build_id, stage, open, succeeded, failed, refused, abandoned, authorised,
     failed_starts, visits, first_successes, visit_successes
 FROM attempt_total WHERE level = 'fleet';
+
+-- Counters of a period between two midnights: whole months from their rows, the days at both ends
+-- from theirs.
+CREATE FUNCTION attempts_between(start timestamptz, until timestamptz)
+RETURNS SETOF attempt_total LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT t.* FROM attempt_total t
+    CROSS JOIN LATERAL (SELECT
+        (date_trunc('month', (start AT TIME ZONE {{time_zone}}) - interval '1 microsecond')
+            + interval '1 month') AT TIME ZONE {{time_zone}} AS first,
+        date_trunc('month', until, {{time_zone}}) AS last) m
+    WHERE t.level = 'month' AND t.bucket >= m.first AND t.bucket < m.last
+        OR t.level = 'day' AND t.bucket >= start AND t.bucket < until
+            AND NOT (t.bucket >= m.first AND t.bucket < m.last)
+$$;
 
 -- "From this instant on, look again at the station": written with the raw fact, taken by the job
 -- `attempts`.

@@ -59,8 +59,9 @@ FROM command
 WHERE command_id = :command_id;
 
 -- name: today^
--- Energy, sessions and net sales since midnight in the operator's time zone, and how many holds
--- are still open fifteen minutes after their session ended or was given up.
+-- Energy, sessions and net sales since midnight in the operator's time zone; how many holds are
+-- still open fifteen minutes after their session ended or was given up; visits and those whose
+-- first attempt succeeded, of the last 24 hours and of today and the six days before.
 SELECT
     (SELECT coalesce(sum(energy_wh), 0)::bigint FROM energy_day
         WHERE bucket >= date_trunc('day', now(), :time_zone)) AS energy_wh,
@@ -75,8 +76,17 @@ SELECT
                 'releasing')
             AND CASE p.state WHEN 'releasing' THEN p.state_at ELSE s.ended_at END
                 < now() - interval '15 minutes'
-            AND (p.quarantined_until IS NULL OR p.quarantined_until <= now())) AS holds
-FROM (SELECT currency FROM operator ORDER BY operator_id LIMIT 1) o;
+            AND (p.quarantined_until IS NULL OR p.quarantined_until <= now())) AS holds,
+    d.visits AS day_visits, d.first_successes AS day_first_successes,
+    w.visits AS week_visits, w.first_successes AS week_first_successes
+FROM (SELECT count(*) AS visits, count(*) FILTER (WHERE outcome = 'succeeded') AS first_successes
+    FROM attempt
+    WHERE is_first AND outcome <> 'open' AND started_at > now() - interval '24 hours') d,
+(SELECT coalesce(sum(visits), 0)::bigint AS visits,
+        coalesce(sum(first_successes), 0)::bigint AS first_successes
+    FROM attempt_fleet_day
+    WHERE bucket >= date_trunc('day', now() - interval '6 days', :time_zone)) w,
+(SELECT currency FROM operator ORDER BY operator_id LIMIT 1) o;
 
 -- name: count_stations
 -- For /metrics: how many stations are in contact.
