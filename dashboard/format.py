@@ -131,6 +131,9 @@ class Format:
     def date(self, at: datetime | None, *, weekday: bool = False, year: bool = False) -> str:
         return self._dated(at, ("EEEE " if weekday else "") + "d MMM" + (" y" if year else ""))
 
+    def weekday(self, at: datetime | None) -> str:
+        return self._dated(at, "EEE")
+
     def month(self, at: datetime | None, *, year: bool = True) -> str:
         return self._dated(at, "MMM y" if year else "MMM")
 

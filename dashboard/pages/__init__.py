@@ -11,9 +11,11 @@ from dashboard.pages.review import PAGE as REVIEW
 from dashboard.pages.station import PAGE as STATION
 from dashboard.pages.stations import PAGE as STATIONS
 from dashboard.pages.tariffs import PAGE as TARIFFS
+from dashboard.pages.utilisation import PAGE as UTILISATION
 
 PAGES: tuple[Page, ...] = (
-    BOARD, STATIONS, STATION, PAYMENTS, ENERGY, RELIABILITY, LEDGER, REVIEW, RECEIPTS, TARIFFS,
+    BOARD, STATIONS, STATION, PAYMENTS, UTILISATION, ENERGY, RELIABILITY, LEDGER, REVIEW, RECEIPTS,
+    TARIFFS,
 )  # fmt: skip
 
 __all__ = ["NAVIGATION", "PAGES", "Page"]

@@ -19,6 +19,8 @@ NAVIGATION = (
     NavEntry("board", mark("Operations"), mark("Board"), "/app/", "board"),
     NavEntry("stations", mark("Operations"), mark("Stations"), "/app/stations", "station"),
     NavEntry("payments", mark("Operations"), mark("Find a payment"), "/app/payments", "search"),
+    NavEntry("utilisation", mark("Analysis"), mark("Utilisation"), "/app/utilisation",
+             "utilisation"),
     NavEntry("energy", mark("Analysis"), mark("Energy and load"), "/app/energy", "energy"),
     NavEntry("reliability", mark("Analysis"), mark("Reliability"), "/app/reliability",
              "reliability"),

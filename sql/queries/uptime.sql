@@ -438,18 +438,18 @@ INSERT INTO audit_log (actor, action, subject, detail)
 VALUES (:actor, :action, :subject, :detail);
 
 -- name: energy
--- Watt-hours and sessions begun per station and evse in a period.
-SELECT e.evse_key, sum(sign * sessions)::bigint AS sessions, sum(sign * energy_wh)::bigint AS energy_wh
+-- Watt-hours per evse in a period.
+SELECT e.evse_key, sum(sign * energy_wh)::bigint AS energy_wh
 FROM (
-    SELECT 1 AS sign, station_id, evse_id, 0::bigint AS sessions, energy_wh FROM energy_month
+    SELECT 1 AS sign, station_id, evse_id, energy_wh FROM energy_month
     WHERE bucket >= :months_from AND bucket < :months_until
         AND (:station_ids::text[] IS NULL OR station_id = ANY(:station_ids))
     UNION ALL
-    SELECT :head_sign::integer, station_id, evse_id, 0, energy_wh FROM energy_day
+    SELECT :head_sign::integer, station_id, evse_id, energy_wh FROM energy_day
     WHERE bucket >= :head_from AND bucket < :head_until
         AND (:station_ids::text[] IS NULL OR station_id = ANY(:station_ids))
     UNION ALL
-    SELECT :tail_sign::integer, station_id, evse_id, 0, energy_wh FROM energy_day
+    SELECT :tail_sign::integer, station_id, evse_id, energy_wh FROM energy_day
     WHERE bucket >= :tail_from AND bucket < :tail_until
         AND (:station_ids::text[] IS NULL OR station_id = ANY(:station_ids))
 ) parts
@@ -457,13 +457,13 @@ JOIN evse e USING (station_id, evse_id)
 GROUP BY e.evse_key;
 
 -- name: idle_lengths
--- Sessions that ended in a period by how long the cable stayed after the last energy: how many, and
--- how long in all.
+-- Sessions begun in a period by how long the cable stayed after the last energy: how many, and how
+-- long in all.
 SELECT width_bucket(idle, ARRAY[900, 1800, 3600, 7200, 14400]::numeric[]) AS bin, count(*) AS stays,
     sum(idle)::bigint AS seconds
 FROM (
     SELECT extract(epoch FROM ended_at - charged_until) AS idle FROM session
-    WHERE ended_at >= :start AND ended_at < :end AND charged_until < ended_at
+    WHERE started_at >= :start AND started_at < :end AND charged_until < ended_at
         AND (:evse_keys::integer[] IS NULL OR evse_key = ANY(:evse_keys))
 ) s
 GROUP BY 1 ORDER BY 1;
