@@ -79,18 +79,22 @@ KINDS: dict[str, Kind] = {
 
 def settle(connection: Connection, watch: Watch, now: datetime) -> None:
     """Raise, keep, reopen and end the alerts of one kind."""
-    found = [_plain(Finding(*row)) for row in watch.find(connection, now)]
-    about = {"kind": watch.kind, "findings": Jsonb(found), "now": now}
-    if any(one["is_due"] for one in found):
-        queries.reopen_alerts(connection, **about, window=FLAP_WINDOW)
-        queries.raise_alerts(connection, **about)
-    queries.end_alerts(
-        connection, **about, window=FLAP_WINDOW, flaps=FLAPS, needs_contact=watch.needs_contact
-    )
+    found = [Finding(*row) for row in watch.find(connection, now)]
+    known = set(queries.open_alerts(connection, kind=watch.kind))
+    fresh = [one for one in found if one.is_due and (one.station_id, one.evse_id) not in known]
+    about = {"kind": watch.kind, "now": now}
+    if fresh:
+        queries.reopen_alerts(connection, **about, findings=_json(fresh), window=FLAP_WINDOW)
+        queries.raise_alerts(connection, **about, findings=_json(fresh))
+    if known:
+        queries.end_alerts(
+            connection, **about, findings=_json(found), window=FLAP_WINDOW, flaps=FLAPS,
+            needs_contact=watch.needs_contact,
+        )  # fmt: skip
 
 
-def _plain(finding: Finding) -> dict[str, Any]:
-    return finding._asdict() | {"since": finding.since.isoformat()}
+def _json(findings: list[Finding]) -> Jsonb:
+    return Jsonb([one._asdict() | {"since": one.since.isoformat()} for one in findings])
 
 
 def gather(connection: Connection, now: datetime) -> None:

@@ -7,7 +7,14 @@ from ingest.attempting import attempts
 from ingest.audit_night import audit_nightly
 from ingest.decisions import apply_decisions, judge_sessions
 from ingest.timelines import book_time
-from ingest.watchdog import find_normals, forget_watched, watch, watch_fleet, watch_sessions
+from ingest.watchdog import (
+    find_normals,
+    forget_watched,
+    watch,
+    watch_clocks,
+    watch_fleet,
+    watch_sessions,
+)
 from sql.database import Connection
 from sql.jobs import Job
 
@@ -45,6 +52,7 @@ JOBS = (
     Job("attempts", 2, _now(attempts)),
     Job("watch_sessions", 15, _now(watch_sessions)),
     Job("watch_fleet", 60, _now(watch_fleet)),
+    Job("watch_clocks", 300, _now(watch_clocks)),
     Job("find_normals", 3600, _now(find_normals)),
     Job("forget_watched", 24 * 3600, _now(forget_watched)),
     Job("timelines", 3, _now(book_time)),

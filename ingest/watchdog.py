@@ -39,13 +39,21 @@ def watch_fleet(connection: Connection, now: datetime) -> None:
         settle(connection, one, now)
 
 
+def watch_clocks(connection: Connection, now: datetime) -> None:
+    """Clocks, by what stations have said within the last hour."""
+    settle(connection, CLOCKS, now)
+
+
 def find_normals(connection: Connection, now: datetime) -> None:
     """What is normal for each evse, from its last 90 days."""
-    queries.compute_normals(
-        connection, now=now, days=at.NORMAL_DAYS, least=at.NORMAL_SESSIONS,
-        success_wh=at.SUCCESS_WH, recent=at.DERATED_SESSIONS, power_seconds=at.POWER_SECONDS,
-        power_wh=at.POWER_WH, asked_pct=at.ASKED_MORE_PCT,
-    )  # fmt: skip
+    about = {
+        "now": now, "days": at.NORMAL_DAYS, "recent": at.DERATED_SESSIONS,
+        "power_seconds": at.POWER_SECONDS, "power_wh": at.POWER_WH,
+    }  # fmt: skip
+    queries.compute_normals(connection, **about, least=at.NORMAL_SESSIONS, success_wh=at.SUCCESS_WH)
+    queries.compute_asked(
+        connection, **about, asked_pct=at.ASKED_MORE_PCT, keep_pct=at.DERATED_KEEP_PCT
+    )
     queries.compute_intervals(connection, now=now)
 
 
@@ -90,18 +98,18 @@ FLEET = (
         needs_contact=False,
     ),
     Watch(
-        "clock_off",
-        _query(
-            "clock_off", off=at.CLOCK_OFF, keep=at.CLOCK_KEEP, window=at.CLOCK_WINDOW,
-            samples=at.CLOCK_SAMPLES, least=at.CLOCK_LEAST, replay=at.REPLAY_SECONDS,
-        ),
-    ),
-    Watch(
         "rejected_connections",
         _query(
             "rejected_connections", times=at.REFUSED_TIMES, window=at.REFUSED_WINDOW,
             over=at.REFUSED_OVER,
         ),
         needs_contact=False,
+    ),
+)  # fmt: skip
+CLOCKS = Watch(
+    "clock_off",
+    _query(
+        "clock_off", off=at.CLOCK_OFF, keep=at.CLOCK_KEEP, window=at.CLOCK_WINDOW,
+        samples=at.CLOCK_SAMPLES, least=at.CLOCK_LEAST, replay=at.REPLAY_SECONDS,
     ),
 )  # fmt: skip

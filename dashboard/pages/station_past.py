@@ -28,6 +28,7 @@ STATUSES = {"Available": "available", "Faulted": "faulted", "Unavailable": "unav
 FLAGS = {
     "stop_lost": mark("its stop was lost"),
     "stop_late": mark("its stop came late"),
+    "ghost": mark("closed without news, at its last reading"),
     "start_missing": mark("its start is missing"),
     "register_decreased": mark("a lower meter reading"),
     "register_jumped": mark("an impossibly high meter reading"),

@@ -34,7 +34,8 @@ CREATE TABLE evse_normal (
     gap_p95_seconds        integer,   -- from the end of a success to the start of the next
     power_p90_w            integer,   -- mean power while energy flowed, of its earlier sessions
     recent_power_w         integer,   -- the best of its last few sessions
-    recent_asked           integer,   -- how many of those went to cars that have drawn more
+    recent_asked           integer,   -- how many of those went to cars that have drawn more; told
+                                      -- only where the best is far below normal
     recent_since           timestamptz,
     sessions               integer NOT NULL DEFAULT 0,   -- successes that this is worked out from
     computed_at            timestamptz,
@@ -85,16 +86,15 @@ CREATE TRIGGER alert_notify AFTER UPDATE ON alert
 CREATE VIEW evse_watched AS
 SELECT v.evse_key, v.station_id, v.evse_id, v.public_code, v.max_power_w, v.site_id, v.is_online,
     v.last_seen_at, v.contact_changed_at, v.offline_cause,
-    CASE a.kind WHEN 'silent_evse' THEN 'silent' WHEN 'derated' THEN 'derated' ELSE v.state END
-        AS state,
-    coalesce(a.raised_at, v.state_since) AS state_since,
+    CASE WHEN v.state <> 'available' THEN v.state WHEN g.alert_id IS NOT NULL THEN 'silent'
+        WHEN d.alert_id IS NOT NULL THEN 'derated' ELSE v.state END AS state,
+    CASE WHEN v.state = 'available' THEN coalesce(g.raised_at, d.raised_at, v.state_since)
+        ELSE v.state_since END AS state_since,
     v.connectors, v.standards, v.status, v.charging_state, v.status_at, v.error_code, v.info,
     v.session_id, v.started_at, v.energy_wh, v.power_w, v.soc_pct, v.id_token, v.register_at,
     v.session_version
 FROM evse_state v
-LEFT JOIN LATERAL (
-    SELECT a.kind, a.raised_at FROM alert a
-    WHERE v.state = 'available' AND a.kind IN ('silent_evse', 'derated') AND a.resolved_at IS NULL
-        AND a.station_id = v.station_id AND a.evse_id = v.evse_id
-    ORDER BY a.kind DESC LIMIT 1
-) a ON true;
+LEFT JOIN alert g ON g.kind = 'silent_evse' AND g.resolved_at IS NULL
+    AND g.station_id = v.station_id AND g.evse_id = v.evse_id
+LEFT JOIN alert d ON d.kind = 'derated' AND d.resolved_at IS NULL
+    AND d.station_id = v.station_id AND d.evse_id = v.evse_id;

@@ -35,7 +35,9 @@ WITH told AS (
         least(greatest(o.started_at, o.last_reading_at, o.state_at), :now::timestamptz) AS said_at,
         greatest(c.active_at, o.recorded_at, b.ended_at) AS known_at
     FROM session o
-    JOIN station s USING (station_id)
+    -- each looked up, whatever statistics say of contact
+    CROSS JOIN LATERAL (SELECT is_online, offline_cause, contact_changed_at, booted_at
+        FROM station s WHERE s.station_id = o.station_id OFFSET 0) s
     LEFT JOIN LATERAL (
         SELECT bool_or(status = 'Occupied') AS is_busy,
             max(status_at) FILTER (WHERE status <> 'Occupied') AS free_since,

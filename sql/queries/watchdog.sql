@@ -66,14 +66,13 @@ ON CONFLICT (kind, site_id) WHERE resolved_at IS NULL DO NOTHING;
 UPDATE alert a SET incident_id = i.incident_id
 FROM alert o
 LEFT JOIN station s USING (station_id)
-CROSS JOIN LATERAL (
-    SELECT k.incident_id FROM incident k
-    WHERE k.resolved_at IS NULL AND k.site_id IS NOT DISTINCT FROM s.site_id
-        AND (k.kind = o.kind OR k.kind = 'site_dark' AND o.kind = 'offline')
-    ORDER BY k.kind = 'site_dark' DESC LIMIT 1
-) i
+LEFT JOIN incident d ON d.kind = 'site_dark' AND o.kind = 'offline' AND d.site_id = s.site_id
+    AND d.resolved_at IS NULL
+LEFT JOIN incident k ON k.kind = o.kind AND coalesce(k.site_id, 0) = coalesce(s.site_id, 0)
+    AND k.resolved_at IS NULL
+CROSS JOIN LATERAL (SELECT coalesce(d.incident_id, k.incident_id) AS incident_id) i
 WHERE o.resolved_at IS NULL AND a.alert_id = o.alert_id
-    AND a.incident_id IS DISTINCT FROM i.incident_id;
+    AND o.incident_id IS DISTINCT FROM i.incident_id AND i.incident_id IS NOT NULL;
 
 -- name: reopen_incidents(now, window)!
 -- What has come back goes on as the same incident: its owner need not be found again.
@@ -97,12 +96,16 @@ WHERE i.resolved_at IS NULL AND CASE
         WHERE a.incident_id = i.incident_id AND a.resolved_at IS NULL)
     ELSE false END;
 
+-- name: open_alerts(kind)
+-- What is open of a kind.
+SELECT station_id, evse_id FROM alert WHERE kind = :kind AND resolved_at IS NULL;
+
 -- name: reopen_alerts(kind, findings, now, window)!
--- Sooner than :window after its end: not a new alert, the same one flaps.
+-- Due again sooner than :window after its end: not a new alert, the same one flaps.
 WITH found AS MATERIALIZED (
     SELECT coalesce(station_id, '') AS station, coalesce(evse_id, 0) AS evse, detail
     FROM jsonb_to_recordset(:findings::jsonb)
-        AS f(station_id text, evse_id integer, is_due boolean, detail jsonb) WHERE is_due
+        AS f(station_id text, evse_id integer, detail jsonb)
 ), newest AS (
     SELECT DISTINCT ON (1, 2) coalesce(station_id, '') AS station, coalesce(evse_id, 0) AS evse,
         alert_id
@@ -120,12 +123,11 @@ WHERE a.alert_id = n.alert_id AND a.resolved_at IS NOT NULL
     AND NOT EXISTS (SELECT FROM open o WHERE o.station = f.station AND o.evse = f.evse);
 
 -- name: raise_alerts(kind, findings, now)!
--- What is due and not open yet.
+-- What is due; of what is open already there is no second one.
 INSERT INTO alert (kind, station_id, evse_id, raised_at, detail)
 SELECT :kind, f.station_id, f.evse_id, least(f.since, :now::timestamptz), f.detail
 FROM jsonb_to_recordset(:findings::jsonb) AS f(station_id text, evse_id integer,
-    since timestamptz, is_due boolean, detail jsonb)
-WHERE f.is_due
+    since timestamptz, detail jsonb)
 ON CONFLICT (kind, station_id, evse_id) WHERE resolved_at IS NULL DO NOTHING;
 
 -- name: end_alerts(kind, findings, now, window, flaps, needs_contact)!
@@ -151,7 +153,8 @@ WHERE a.alert_id = d.alert_id AND (d.is_resolved OR d.is_found AND d.was IS NOT 
     OR NOT d.is_found AND d.was IS NULL);
 
 -- Findings: station_id, evse_id, since when, whether it is due (else it keeps what is open open),
--- and the numbers behind it.
+-- and the numbers behind it. OFFSET 0 keeps to looking up each session's station: statistics are at
+-- their worst just when all stations have lost contact.
 
 -- name: offline(now, grace)
 -- Stations that have been out of contact for a while; not those that we sent away ourselves.
@@ -194,7 +197,8 @@ SELECT o.station_id, o.evse_id, c.since, o.last_reading_at
     jsonb_build_object('session_id', o.session_id, 'energy_wh', o.energy_wh,
         'charging_seconds', extract(epoch FROM o.last_reading_at - c.since)::integer)
 FROM session o
-JOIN station s USING (station_id)
+CROSS JOIN LATERAL (SELECT is_online FROM station s
+    WHERE s.station_id = o.station_id OFFSET 0) s
 CROSS JOIN LATERAL (
     SELECT greatest(o.started_at, max(k.status_at),
             (SELECT max(x.state_at) FROM session_state x WHERE x.session_id = o.session_id)) AS since,
@@ -210,7 +214,9 @@ WHERE o.ended_at IS NULL AND o.evse_id > 0 AND s.is_online AND o.energy_wh < :su
 SELECT o.station_id, o.evse_id, coalesce(o.charged_until, o.started_at), true,
     jsonb_build_object('session_id', o.session_id, 'power_w', round(o.power_w::numeric),
         'energy_wh', o.energy_wh)
-FROM session o JOIN station s USING (station_id)
+FROM session o
+CROSS JOIN LATERAL (SELECT is_online FROM station s
+    WHERE s.station_id = o.station_id OFFSET 0) s
 WHERE o.ended_at IS NULL AND o.evse_id > 0 AND s.is_online AND 'register_frozen' = ANY(o.flags);
 
 -- name: stuck_preparing(now, patience)
@@ -294,7 +300,9 @@ WITH told AS (
     UNION ALL
     SELECT o.station_id, m.received_at, min(m.received_at - m.measured_at),
         coalesce(bool_or('clock_implausible' = ANY(m.flags)), false)
-    FROM session o JOIN station s USING (station_id)
+    FROM session o
+    CROSS JOIN LATERAL (SELECT is_online, contact_changed_at FROM station s
+        WHERE s.station_id = o.station_id OFFSET 0) s
     CROSS JOIN LATERAL (
         SELECT received_at, measured_at, flags FROM meter_value
         WHERE evse_key = o.evse_key AND context IS NOT NULL
@@ -339,54 +347,90 @@ GROUP BY s.station_id;
 
 -- What is normal for each evse.
 
--- name: compute_normals(now, days, least, success_wh, recent, power_seconds, power_wh, asked_pct)!
+-- name: compute_normals(now, days, least, success_wh, recent, power_seconds, power_wh)!
 -- Gaps between successes, and mean power while energy flowed: of its earlier sessions, and of the
--- last few. An evse with too few of them keeps what was known of it.
-WITH base AS MATERIALIZED (
-    SELECT evse_key, started_at, lower(id_token) AS token, extract(epoch FROM started_at
-            - lag(ended_at) OVER (PARTITION BY evse_key ORDER BY started_at)) AS gap,
-        CASE WHEN energy_wh >= :power_wh::integer AND flags <@ '{offline,stop_late}'::text[]
-            AND charged_until >= started_at + :power_seconds::integer * interval '1 second'
-            THEN energy_wh * 3600 / extract(epoch FROM charged_until - started_at) END AS power_w
-    FROM session
-    WHERE started_at BETWEEN :now::timestamptz - :days::integer * interval '1 day'
+-- last few. Of evses that had a session since, and of all once a day; one with too few sessions
+-- keeps what was known of it.
+WITH stale AS MATERIALIZED (
+    SELECT e.evse_key, e.max_power_w FROM evse e LEFT JOIN evse_normal n USING (evse_key)
+    WHERE (n.computed_at > :now::timestamptz - interval '1 day') IS NOT TRUE
+        OR EXISTS (SELECT FROM session o WHERE o.evse_key = e.evse_key
+            AND o.started_at > n.computed_at - interval '1 day' AND o.ended_at > n.computed_at)
+), base AS MATERIALIZED (
+    SELECT o.evse_key, o.started_at, extract(epoch FROM o.started_at
+            - lag(o.ended_at) OVER (PARTITION BY o.evse_key ORDER BY o.started_at)) AS gap,
+        CASE WHEN o.energy_wh >= :power_wh::integer AND o.flags <@ '{offline,stop_late}'::text[]
+            AND o.charged_until >= o.started_at + :power_seconds::integer * interval '1 second'
+            THEN o.energy_wh * 3600 / extract(epoch FROM o.charged_until - o.started_at)
+            END AS power_w
+    FROM stale JOIN session o USING (evse_key)
+    WHERE o.started_at BETWEEN :now::timestamptz - :days::integer * interval '1 day'
         AND :now::timestamptz
-        AND ended_at IS NOT NULL AND energy_wh >= :success_wh::integer AND evse_key > 0
+        AND o.ended_at IS NOT NULL AND o.energy_wh >= :success_wh::integer
 ), gaps AS (
     SELECT evse_key, count(*) AS sessions, count(gap) AS n,
         percentile_disc(0.95) WITHIN GROUP (ORDER BY greatest(gap, 0)) AS p95
     FROM base GROUP BY evse_key
-), cars AS (
-    SELECT token, max(power_w) AS best_w FROM base WHERE power_w IS NOT NULL GROUP BY token
 ), ranked AS (
     SELECT *, row_number() OVER (PARTITION BY evse_key ORDER BY started_at DESC) AS place
     FROM base WHERE power_w IS NOT NULL
 ), power AS (
-    SELECT r.evse_key,
-        count(*) FILTER (WHERE place > :recent::integer) AS n,
+    SELECT evse_key, count(*) FILTER (WHERE place > :recent::integer) AS n,
         percentile_disc(0.9) WITHIN GROUP (ORDER BY power_w)
             FILTER (WHERE place > :recent::integer) AS p90,
         max(power_w) FILTER (WHERE place <= :recent::integer) AS best_w,
-        min(started_at) FILTER (WHERE place <= :recent::integer) AS since,
-        count(*) FILTER (WHERE place <= :recent::integer
-            AND c.best_w * 100 >= r.power_w * :asked_pct::integer) AS asked
-    FROM ranked r LEFT JOIN cars c USING (token) GROUP BY r.evse_key
+        min(started_at) FILTER (WHERE place <= :recent::integer) AS since
+    FROM ranked GROUP BY evse_key
 )
-INSERT INTO evse_normal AS k (evse_key, gap_p95_seconds, power_p90_w, recent_power_w, recent_asked,
+INSERT INTO evse_normal AS k (evse_key, gap_p95_seconds, power_p90_w, recent_power_w,
     recent_since, sessions, computed_at)
-SELECT g.evse_key, CASE WHEN g.n >= :least::integer THEN g.p95 END,
+SELECT e.evse_key, CASE WHEN g.n >= :least::integer THEN g.p95 END,
     CASE WHEN p.n >= :least::integer THEN least(p.p90, e.max_power_w) END,
     CASE WHEN p.n >= :least::integer THEN p.best_w END,
-    CASE WHEN p.n >= :least::integer THEN p.asked END,
-    CASE WHEN p.n >= :least::integer THEN p.since END, g.sessions, :now
-FROM gaps g JOIN evse e USING (evse_key) LEFT JOIN power p USING (evse_key)
-WHERE g.n >= :least::integer OR p.n >= :least::integer
+    CASE WHEN p.n >= :least::integer THEN p.since END, coalesce(g.sessions, 0), :now
+FROM stale e LEFT JOIN gaps g USING (evse_key) LEFT JOIN power p USING (evse_key)
 ON CONFLICT (evse_key) DO UPDATE SET
     gap_p95_seconds = coalesce(excluded.gap_p95_seconds, k.gap_p95_seconds),
     power_p90_w = coalesce(excluded.power_p90_w, k.power_p90_w),
-    recent_power_w = excluded.recent_power_w, recent_asked = excluded.recent_asked,
-    recent_since = excluded.recent_since, sessions = excluded.sessions,
+    recent_power_w = excluded.recent_power_w, recent_since = excluded.recent_since,
+    recent_asked = NULL,
+    sessions = CASE WHEN excluded.gap_p95_seconds IS NULL AND k.gap_p95_seconds IS NOT NULL
+        THEN k.sessions ELSE excluded.sessions END,
     computed_at = excluded.computed_at;
+
+-- name: compute_asked(now, days, recent, power_seconds, power_wh, asked_pct, keep_pct)!
+-- Where the last sessions gave far less than normal: how many of them went to cars that drew more
+-- at another time, or elsewhere. Only if there are any.
+WITH low AS MATERIALIZED (
+    SELECT n.evse_key, r.session_id, r.token, r.power_w
+    FROM evse_normal n
+    CROSS JOIN LATERAL (
+        SELECT o.session_id, lower(o.id_token) AS token,
+            o.energy_wh * 3600 / extract(epoch FROM o.charged_until - o.started_at) AS power_w
+        FROM session o
+        WHERE o.evse_key = n.evse_key AND o.started_at >= n.recent_since
+            AND o.ended_at IS NOT NULL AND o.energy_wh >= :power_wh::integer
+            AND o.flags <@ '{offline,stop_late}'::text[]
+            AND o.charged_until >= o.started_at + :power_seconds::integer * interval '1 second'
+        ORDER BY o.started_at DESC LIMIT :recent
+    ) r
+    WHERE n.recent_power_w * 100 < :keep_pct::bigint * n.power_p90_w AND n.recent_asked IS NULL
+), cars AS (
+    -- of all, if there is anything to compare: a plan for a few tokens would be a gamble
+    SELECT lower(o.id_token) AS token, max(o.energy_wh * 3600
+        / extract(epoch FROM o.charged_until - o.started_at)) AS best_w
+    FROM session o
+    WHERE (SELECT count(*) > 0 FROM low) AND o.id_token IS NOT NULL
+        AND o.started_at BETWEEN :now::timestamptz - :days::integer * interval '1 day'
+            AND :now::timestamptz
+        AND o.energy_wh >= :power_wh::integer AND o.flags <@ '{offline,stop_late}'::text[]
+        AND o.charged_until >= o.started_at + :power_seconds::integer * interval '1 second'
+    GROUP BY 1
+), asked AS (
+    SELECT l.evse_key, count(*) FILTER (WHERE c.best_w * 100 >= l.power_w * :asked_pct::integer) AS n
+    FROM low l LEFT JOIN cars c USING (token) GROUP BY l.evse_key
+)
+UPDATE evse_normal k SET recent_asked = a.n FROM asked a WHERE k.evse_key = a.evse_key;
 
 -- name: compute_intervals(now)!
 -- How often each evse sends readings within a session: its newest one with at least three; looked

@@ -49,6 +49,32 @@ def test_a_status_change_appears_on_the_board_without_a_reload(
     assert page.evaluate("window.notReloaded")
 
 
+def test_an_evse_that_is_dead_but_green_is_counted_named_and_explained(
+    open_page: Any, connection: Connection, evse_key: int
+) -> None:
+    page = open_page("/app/")
+    expect(page.locator("#down-silent")).to_have_text("0")
+    connection.execute(
+        "WITH i AS (INSERT INTO incident (kind, severity, site_id, opened_at)"
+        " SELECT 'silent_evse', 'high', site_id, now() FROM station WHERE station_id = 'ODH-01'"
+        " RETURNING incident_id)"
+        " INSERT INTO alert (incident_id, kind, station_id, evse_id, raised_at, detail)"
+        " SELECT incident_id, 'silent_evse', 'ODH-01', 1, now() - interval '31 hours',"
+        " jsonb_build_object('last_success_at', now() - interval '31 hours',"
+        " 'gap_p95_seconds', 10200) FROM i"
+    )
+    expect(page.locator("#down-silent")).to_have_text("1")
+    expect(page.locator("#worst-body tr")).to_contain_text("Available but silent since")
+    row = page.locator("#incidents-list li")
+    expect(row).to_contain_text("ODH-01 available but silent since")
+    expect(row).to_contain_text("No success for 31\u00a0h\u00a000\u00a0min; its own normal gap is at"
+                                " most 2\u00a0h\u00a050\u00a0min.")  # fmt: skip
+    page.goto(page.url.replace("/app/", "/app/station/ODH-01"))
+    expect(page.locator("#station-verdict")).to_contain_text("Available but silent since")
+    connection.execute("UPDATE alert SET resolved_at = now()")
+    expect(page.locator("#station-verdict")).to_contain_text("The evse works and is free.")
+
+
 def test_a_lost_feed_is_said_within_seconds_and_mended_at_once(
     open_page: Any, web: Web, connection: Connection, evse_key: int
 ) -> None:
