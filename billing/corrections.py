@@ -26,6 +26,7 @@ queries = load_queries("payments")
 HOW_LONG = timedelta(days=60)  # after its start a session's readings are still looked at
 AT_ONCE = 100
 REASON = "The station delivered readings later"
+GIVEN_UP = ("released", "expired")  # the session has its record, and nobody pays
 
 
 def correct_due(connection: Connection, now: datetime) -> int:
@@ -47,7 +48,7 @@ def _correct(connection: Connection, session_id: int, now: datetime) -> bool:
     """One session, under its payment's lock: what is not yet captured is left for later."""
     with connection.transaction():
         row = queries.lock_payment_of_session(connection, session_id=session_id)
-        if row is not None and row[1] not in CAPTURED:
+        if row is not None and row[1] not in (*CAPTURED, *GIVEN_UP):
             return False
         if judge(connection, [session_id], now):
             return False  # no money moves for energy that is doubtful: people look first

@@ -130,7 +130,8 @@ WHERE credits_receipt_id = :receipt_id ORDER BY receipt_id;
 -- The CDR that holds for a session, locked until the transaction ends: with its payment, channel,
 -- amounts, document as text, and the receipt people got.
 SELECT c.cdr_id, c.tariff_hash, c.energy_wh, c.net, c.vat, c.gross, c.currency,
-    c.document::text, r.receipt_id, r.payment_id
+    c.document::text, r.receipt_id, coalesce(r.payment_id,
+        (SELECT p.payment_id FROM payment p WHERE p.session_id = c.session_id))
 FROM cdr c
 LEFT JOIN LATERAL (
     -- a correction that lowers the price keeps the receipt of the first CDR
