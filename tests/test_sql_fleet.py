@@ -126,9 +126,39 @@ def test_sessions_are_counted_on_the_day_they_began(connection: Connection) -> N
         assert days == connection.execute(COUNTED).fetchall()
 
 
+STAYS = "SELECT bucket, bin, stays, seconds FROM session_idle_day WHERE stays <> 0 ORDER BY 1, 2"
+STAYED = """
+SELECT date_trunc('day', started_at, 'Europe/Stockholm'),
+    width_bucket(idle, ARRAY[900, 1800, 3600, 7200, 14400]::numeric[]), count(*), sum(idle)
+FROM session CROSS JOIN LATERAL (SELECT extract(epoch FROM ended_at - charged_until) AS idle) i
+WHERE charged_until < ended_at GROUP BY 1, 2 ORDER BY 1, 2"""
+
+
+def test_stays_after_the_last_energy_are_counted_whatever_changes(connection: Connection) -> None:
+    dice = random.Random(9)
+    now = datetime.now(UTC)
+    for number in range(80):
+        began = now - timedelta(hours=dice.randint(10, 100))
+        connection.execute(SESSION.encode(), [str(number), began])
+        changed = dice.choice(["ended_at", "charged_until", "started_at"])
+        at = began + timedelta(minutes=dice.randint(0, 500), seconds=0.5)
+        update = f"UPDATE session SET {changed} = %s WHERE transaction_id = %s"  # noqa: S608
+        for name in {str(number), str(dice.randint(0, number))}:
+            connection.execute(update.encode(), [at, name])
+            full = "UPDATE session SET charged_until = started_at WHERE transaction_id = %s"
+            connection.execute(full.encode(), [name])
+        if number % 9 == 0:
+            connection.execute("DELETE FROM session WHERE transaction_id = %s", [str(number // 2)])
+        if number % 13 == 0:
+            connection.execute(REFRESH)
+        stays = connection.execute(STAYS).fetchall()
+        assert stays == connection.execute(STAYED).fetchall()
+    assert stays
+
+
 def test_a_fleet_without_readings_has_empty_rollups(connection: Connection) -> None:
     connection.execute("CALL process_refresh_requests()")
-    for view in ("energy_fleet_15min", "energy_fleet_day", "session_fleet_day", "energy_month"):
+    for view in ("energy_fleet_15min", "energy_fleet_day", "session_fleet_day", "session_idle_day"):
         assert connection.execute(f"SELECT FROM {view}".encode()).fetchall() == []
 
 

@@ -52,11 +52,63 @@ FROM (SELECT * FROM rollup.session_day UNION ALL SELECT * FROM rollup.session_ch
 GROUP BY bucket;
 COMMENT ON VIEW session_fleet_day IS 'Sessions begun per day, of the whole fleet; days begin in the operator''s time zone.';
 
+-- How long cables stay after the last energy, per day the session began, in the same way.
+CREATE TABLE rollup.idle_day (
+    bucket  timestamptz NOT NULL,
+    bin     integer NOT NULL,        -- up to 15 min, 30 min, 1 h, 2 h, 4 h, longer: 0 to 5
+    stays   bigint NOT NULL,
+    seconds numeric NOT NULL,
+    PRIMARY KEY (bucket, bin)
+) WITH (fillfactor = 70);
+COMMENT ON TABLE rollup.idle_day IS 'Cables that stayed after the last energy, per day and length, of the whole fleet.';
+CREATE TABLE rollup.idle_change (LIKE rollup.idle_day);
+COMMENT ON TABLE rollup.idle_change IS 'Stays that rollup.idle_day does not count yet.';
+
+CREATE FUNCTION rollup.idle_bin(idle numeric) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN width_bucket(idle, ARRAY[900, 1800, 3600, 7200, 14400]::numeric[]);
+CREATE FUNCTION rollup.idle_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO rollup.idle_change (bucket, bin, stays, seconds)
+    SELECT date_trunc('day', s.started_at, {{time_zone}}), rollup.idle_bin(i.idle), s.sign,
+        s.sign * i.idle
+    FROM (VALUES (-1, OLD.started_at, OLD.ended_at, OLD.charged_until),
+            (1, NEW.started_at, NEW.ended_at, NEW.charged_until))
+        s (sign, started_at, ended_at, charged_until)
+    CROSS JOIN LATERAL (SELECT extract(epoch FROM s.ended_at - s.charged_until) AS idle) i
+    WHERE s.charged_until < s.ended_at;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER fleet_idle_came AFTER INSERT ON session FOR EACH ROW
+    WHEN (NEW.charged_until < NEW.ended_at) EXECUTE FUNCTION rollup.idle_changed();
+CREATE TRIGGER fleet_idle_went AFTER DELETE ON session FOR EACH ROW
+    WHEN (OLD.charged_until < OLD.ended_at) EXECUTE FUNCTION rollup.idle_changed();
+CREATE TRIGGER fleet_idle_moved AFTER UPDATE OF started_at, ended_at, charged_until ON session
+    FOR EACH ROW
+    WHEN ((OLD.charged_until < OLD.ended_at OR NEW.charged_until < NEW.ended_at)
+        AND (OLD.started_at, OLD.ended_at, OLD.charged_until)
+            IS DISTINCT FROM (NEW.started_at, NEW.ended_at, NEW.charged_until))
+    EXECUTE FUNCTION rollup.idle_changed();
+INSERT INTO rollup.idle_day
+SELECT date_trunc('day', started_at, {{time_zone}}), rollup.idle_bin(idle), count(*), sum(idle)
+FROM session CROSS JOIN LATERAL (SELECT extract(epoch FROM ended_at - charged_until) AS idle) i
+WHERE charged_until < ended_at GROUP BY 1, 2;
+
+CREATE VIEW session_idle_day AS
+SELECT bucket, bin, sum(stays)::bigint AS stays, sum(seconds) AS seconds
+FROM (SELECT * FROM rollup.idle_day UNION ALL SELECT * FROM rollup.idle_change) both_parts
+GROUP BY bucket, bin;
+COMMENT ON VIEW session_idle_day IS 'Cables that stayed after the last energy, per day the session began and length (bin 0 to 5: up to 15 min, 30 min, 1 h, 2 h, 4 h, longer), of the whole fleet.';
+
 CREATE FUNCTION rollup.fold_sessions() RETURNS void LANGUAGE sql AS $$
     WITH taken AS (DELETE FROM rollup.session_change RETURNING *)
     INSERT INTO rollup.session_day AS kept (bucket, sessions)
     SELECT bucket, sum(sessions)::bigint FROM taken GROUP BY 1 ORDER BY 1
-    ON CONFLICT (bucket) DO UPDATE SET sessions = kept.sessions + excluded.sessions
+    ON CONFLICT (bucket) DO UPDATE SET sessions = kept.sessions + excluded.sessions;
+    WITH taken AS (DELETE FROM rollup.idle_change RETURNING *)
+    INSERT INTO rollup.idle_day AS kept (bucket, bin, stays, seconds)
+    SELECT bucket, bin, sum(stays)::bigint, sum(seconds) FROM taken GROUP BY 1, 2 ORDER BY 1, 2
+    ON CONFLICT (bucket, bin) DO UPDATE SET stays = kept.stays + excluded.stays,
+        seconds = kept.seconds + excluded.seconds;
 $$;
 
 -- Where the first month begins that begins at or after an instant.

@@ -281,15 +281,21 @@ GROUP BY 1 ORDER BY 1;
 -- name: outages
 -- Outages that reach into a period, those of one site and cause that began within two minutes of
 -- each other as one; worst first. `rates`: sessions a second of each evse, what its time is worth.
-WITH inside AS (
+-- (Looked up in a sorted array: a plan for any parameters joins them the slowest way there is.)
+WITH worth AS MATERIALIZED (
+    SELECT coalesce(array_agg(evse_key ORDER BY evse_key), '{0}') AS keys,
+        array_agg(rate ORDER BY evse_key) AS rates
+    FROM unnest(:rated::integer[], :rates::double precision[]) AS w(evse_key, rate)
+), inside AS (
     SELECT o.outage_id, o.evse_key, o.station_id, o.evse_id, o.started_at, o.ended_at, o.cause,
-        o.excluded_because, o.excluded_seconds, s.site_id, coalesce(w.rate, 0) AS rate,
+        o.excluded_because, o.excluded_seconds, s.site_id,
+        CASE WHEN w.keys[width_bucket(o.evse_key, w.keys)] = o.evse_key
+            THEN w.rates[width_bucket(o.evse_key, w.keys)] ELSE 0 END AS rate,
         greatest(o.started_at, :start) AS from_at,
         least(coalesce(o.ended_at, 'infinity'), date_trunc('second', now()), :end) AS until_at
     FROM outage o
     JOIN station s USING (station_id)
-    LEFT JOIN unnest(:rated::integer[], :rates::double precision[]) AS w(evse_key, rate)
-        USING (evse_key)
+    CROSS JOIN worth w
     WHERE o.started_at < least(:end, now()) AND coalesce(o.ended_at, 'infinity') > :start
         AND (:evse_keys::integer[] IS NULL OR o.evse_key = ANY(:evse_keys))
         AND (:cause::text IS NULL OR o.cause = :cause)
@@ -459,11 +465,15 @@ GROUP BY e.evse_key;
 -- name: idle_lengths
 -- Sessions begun in a period by how long the cable stayed after the last energy: how many, and how
 -- long in all.
-SELECT width_bucket(idle, ARRAY[900, 1800, 3600, 7200, 14400]::numeric[]) AS bin, count(*) AS stays,
-    sum(idle)::bigint AS seconds
+SELECT bin, sum(stays)::bigint AS stays, sum(seconds)::bigint AS seconds
 FROM (
-    SELECT extract(epoch FROM ended_at - charged_until) AS idle FROM session
-    WHERE started_at >= :start AND started_at < :end AND charged_until < ended_at
-        AND (:evse_keys::integer[] IS NULL OR evse_key = ANY(:evse_keys))
-) s
-GROUP BY 1 ORDER BY 1;
+    SELECT bin, stays, seconds FROM session_idle_day
+    WHERE :evse_keys::integer[] IS NULL AND bucket >= :start AND bucket < :end
+    UNION ALL
+    SELECT width_bucket(idle, ARRAY[900, 1800, 3600, 7200, 14400]::numeric[]), 1, idle
+    FROM session
+    CROSS JOIN LATERAL (SELECT extract(epoch FROM ended_at - charged_until) AS idle) i
+    WHERE :evse_keys::integer[] IS NOT NULL AND evse_key = ANY(:evse_keys)
+        AND started_at >= :start AND started_at < :end AND charged_until < ended_at
+) parts
+GROUP BY bin HAVING sum(stays) <> 0 ORDER BY bin;
