@@ -16,15 +16,12 @@ from billing.ledger import accounts_of
 from sql.database import Connection, connect
 from tests.bench import closing, ledger_fill, street
 from tests.bench.pricing import USUAL
+from tests.bench.scale_slots import EVSES, PLACE, PLACES, SLOTS, YEAR
+from tests.bench.scale_states import BASE, GROWING
 
 SITES = 50  # of ten stations with two evses each
-EVSES = 1_000
-PLACES = 1_250
-YEAR = timedelta(days=365)
-PLACE = YEAR / PLACES
 READINGS = 40  # of a session, on average
 PLACES_A_STATEMENT = 5
-FIRST_ID = 10_000_000
 ENTRIES = 500_000  # more of them: see `ledger`
 LARGEST = EVSES * PLACES * READINGS
 
@@ -41,7 +38,7 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-def begin(dsn: str, entries: int = ENTRIES) -> Year:
+def begin(dsn: str, entries: int = ENTRIES, length: timedelta = YEAR) -> Year:
     """A network with books and everything that is not readings."""
     with connect(dsn) as connection:
         tariff_hash = street.build(connection, USUAL, SITES)
@@ -49,10 +46,12 @@ def begin(dsn: str, entries: int = ENTRIES) -> Year:
         closing.close(connection, model, tariff_hash, accounts_of(connection))
         seconds = ledger_fill.fill(dsn, entries, model[0].session_id, say)
         say(f"{entries:,} entries in {seconds:.0f} s")
-        since = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - YEAR
+        since = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - length
         year = Year(dsn, since)
         for statement in AROUND:
             connection.execute(statement.encode())
+        for statement in BASE:
+            connection.execute(statement.encode(), {"since": since})
         connection.execute("CALL ensure_partitions(%s, now())", [since])
     return year
 
@@ -66,7 +65,8 @@ def grow(year: Year, size: int, before: int = 0) -> float:
         list(threads.map(lambda half: _write(year, half, step, done), halves))
     seconds = time.monotonic() - began
     with connect(year.dsn) as connection:
-        connection.execute("TRUNCATE timeline_request")  # nobody folds them here
+        # nobody folds them here
+        connection.execute("TRUNCATE timeline_request, attempt_request, ended_session")
         connection.execute("CALL refresh_rollups(%s, now())", [year.since])
         connection.execute("VACUUM ANALYZE")  # as autovacuum would have, little by little
         connection.execute("CHECKPOINT")
@@ -91,28 +91,15 @@ def _write_places(
     some: dict[str, Any] = {"first": places[0], "last": places[1], "step": step, "done": done}
     some |= {"since": year.since, "place": PLACE}
     with connection.transaction():
-        for statement in (SESSIONS, READINGS_OF, STATUSES):
+        for statement in (SESSIONS, READINGS_OF, STATUSES, *GROWING):
             connection.execute(statement.encode(), some)
 
 
-# 41 lengths, and a prime with a place's number in it, so that no two evses do the same
-SLOTS = f"""
-SELECT {FIRST_ID}::bigint + n * {EVSES} + e.evse_key %% {EVSES} AS session_id, e.*, n, began,
-    20 + (n * 31 + e.evse_key * 7) %% 41 AS minutes,
-    CASE e.evse_key %% 3 WHEN 0 THEN 21600 WHEN 1 THEN 10800 ELSE 92400 END
-        - (n * 60 + e.evse_key) %% 1200 AS watts
-FROM generate_series(%(first)s::integer, %(last)s::integer) n
-CROSS JOIN (SELECT evse.*, site_id FROM evse JOIN station USING (station_id)
-    ORDER BY evse_key LIMIT {EVSES}) e
-CROSS JOIN LATERAL (SELECT %(since)s::timestamptz + n * %(place)s::interval
-    + ((e.evse_key * 7919 + n * 104729) %% 18000) * interval '1.13 seconds' AS began) b
-WHERE n %% %(step)s = 0 AND (%(done)s = 0 OR n %% greatest(%(done)s, 1) <> 0)
-    AND began + interval '61 minutes' < now()"""  # noqa: S608
 SESSIONS = f"""
 INSERT INTO session (session_id, operator_id, site_id, station_id, evse_id, evse_key, connector_id,
     transaction_id, id_token, driver_id, started_at, ended_at, energy_wh, meter_start_wh,
     meter_stop_wh, register_wh, register_at, power_w, soc_pct, first_reading_at, last_reading_at,
-    stop_reason, recorded_at)
+    stop_reason, recorded_at, charged_until)
 SELECT session_id, 1, site_id, station_id, evse_id, evse_key, 1, session_id::text,
     'TAG' || (session_id * 7919 %% 5000),
     CASE session_id %% 20 WHEN 0 THEN session_id / 20 %% 200 + 1 END,
@@ -120,7 +107,7 @@ SELECT session_id, 1, site_id, station_id, evse_id, evse_key, 1, session_id::tex
     1000000 + n * 100000, 1000000 + n * 100000 + minutes * (watts / 60),
     1000000 + n * 100000 + minutes * (watts / 60), began + minutes * interval '1 minute',
     watts, 80, began + interval '1 minute', began + minutes * interval '1 minute',
-    'EVDisconnected', began
+    'EVDisconnected', began, began + (minutes - n %% 9) * interval '1 minute'
 FROM ({SLOTS}) s ORDER BY began"""  # noqa: S608
 READINGS_OF = f"""
 INSERT INTO meter_value (measured_at, received_at, recorded_at, session_id, reading_hash, energy_wh,
@@ -172,10 +159,10 @@ AROUND = (
     WHERE evse_key % 5 = 0""",
     """INSERT INTO message_log (received_at, answer_ms, station_id, direction, message_id, action,
         frame, answer)
-    SELECT now() - n * interval '43 minutes', 3, station_id, 'in', n::text,
+    SELECT now() - n * interval '143 minutes', 3, station_id, 'in', n::text,
         CASE n % 4 WHEN 0 THEN 'StatusNotification' ELSE 'Heartbeat' END, '[2,"17","Heartbeat",{}]',
         '[3,"17",{"currentTime":"2026-11-22T21:32:00Z"}]'
-    FROM station, generate_series(1, 1000) n ORDER BY n""",
+    FROM station, generate_series(1, 300) n ORDER BY n""",
     """INSERT INTO command (station_id, action, payload, status, requested_at, finished_at)
     SELECT station_id, 'RequestStopTransaction', jsonb_build_object('transactionId', 'now5'),
         'answered', now() - n * interval '3 days', now() - n * interval '3 days'

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from dashboard.api import MOST_BUCKETS
+from dashboard.periods import last_months, month, spans
 from sql.database import Connection
 from sql.queries import Queries, load_queries
 from tests.prepared import PARAMETER
@@ -82,6 +83,9 @@ SAMPLES = {
     "command": "SELECT command_id FROM command ORDER BY random() LIMIT 300",
     "tariff": "SELECT hash FROM tariff",
     "driver": "SELECT driver_id FROM driver",
+    "attempt": "SELECT attempt_id FROM attempt ORDER BY attempt_id LIMIT 300",
+    "outage": "SELECT outage_id FROM outage ORDER BY random() LIMIT 300",
+    "worth": "SELECT array_agg(evse_key), array_agg(0.0001::float8) FROM evse",
     "evses": "SELECT array_agg(evse_key) FROM evse GROUP BY evse_key % 50",
     "site": "SELECT site_id, array_agg(station_id) FROM station GROUP BY 1",
 }
@@ -90,6 +94,8 @@ SAMPLES = {
 ALWAYS: Parameters = {
     "action": "",
     "address": "203.0.113.7",
+    "build_id": None,
+    "cause": None,
     "after": "",
     "amount": None,
     "at_most": 50,
@@ -113,6 +119,7 @@ ALWAYS: Parameters = {
     "secret_hash": b"x" * 32,
     "series": None,
     "site_id": None,
+    "sort": "lost",
     "statement_id": 1,
     "station_ids": None,
     "time_zone": ZONE.key,
@@ -121,6 +128,7 @@ ALWAYS: Parameters = {
     "zone": ZONE.key,
 }
 WHEN: dict[str, Callable[[Subject], Any]] = {
+    "at": lambda s: s.midnight(-3),
     "end": lambda s: s.month(0),
     "from_at": lambda s: s.month(0),
     "month": lambda s: s.month(1).date(),
@@ -131,13 +139,16 @@ WHEN: dict[str, Callable[[Subject], Any]] = {
     "until_at": lambda s: s.midnight(1),
 }
 DRAWN: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "attempt_id": lambda rows: rows["attempt"][0],
     "before_at": lambda rows: rows["sold"][0],
     "before_id": lambda rows: rows["sold"][1],
     "command_id": lambda rows: rows["command"][0],
     "driver_id": lambda rows: rows["driver"][0],
+    "evse_id": lambda _: 1,
     "evse_key": lambda rows: rows["payment"][3],
     "evse_keys": lambda rows: [rows["payment"][3], rows["running"][1]],
     "keys": lambda rows: rows["evses"][0],
+    "outage_id": lambda rows: rows["outage"][0],
     "number": lambda rows: rows["payment"][6],
     "owner_hash": lambda rows: rows["payment"][2],
     "payment_id": lambda rows: rows["payment"][0],
@@ -145,12 +156,18 @@ DRAWN: dict[str, Callable[[dict[str, Any]], Any]] = {
     "receipt_id": lambda rows: rows["payment"][4],
     "receipt_ids": lambda rows: [str(rows["payment"][4])],
     "reference": lambda rows: rows["payment"][1],
+    "rated": lambda rows: rows["worth"][0],
+    "rates": lambda rows: rows["worth"][1],
     "secret": lambda rows: rows["payment"][5],
     "session_id": lambda rows: rows["session"][0],
+    "session_ids": lambda rows: [rows["session"][0]],
     "started_at": lambda rows: rows["running"][2],
     "station_id": lambda rows: rows["station"][0],
     "tariff_hash": lambda rows: rows["tariff"][0],
 }
+
+
+SPANS = spans(month(datetime.now(UTC).date(), ZONE), datetime.now(UTC).date())
 
 
 def given(case: Case, subject: Subject) -> Parameters:
@@ -159,6 +176,7 @@ def given(case: Case, subject: Subject) -> Parameters:
     usual = {
         **ALWAYS,
         **{name: value(subject) for name, value in WHEN.items()},
+        **spans(month(subject.month(1).date(), ZONE), subject.now.date()),
         **{name: value(rows) for name, value in DRAWN.items()},
         **case.overrides(subject),
     }
@@ -196,7 +214,18 @@ def _whole(days: int) -> Callable[[Subject], Parameters]:
     }  # fmt: skip
 
 
+def _months(subject: Subject) -> Parameters:
+    """The twelve whole months before this one, of all evses."""
+    today = subject.now.astimezone(ZONE).date()
+    return {**spans(last_months(today, 12, ZONE), today), "evse_keys": None, "station_ids": None}
+
+
+OF_A_YEAR = ("attempts", "energy", "evse_attempts", "evse_seconds", "failed_attempts", "fleet_days",
+             "fleet_week", "idle_lengths", "month_states", "months", "outages", "repair_months",
+             "repairs", "seconds")  # fmt: skip
 VARIANTS = (
+    *(Case("uptime", name, "12 months", _months, is_year_view=True) for name in OF_A_YEAR),
+    *(Case("uptime", name, "a month", _fixed(evse_keys=None)) for name in OF_A_YEAR),
     Case("energy", "hours", "today", _period(1)),
     Case("energy", "hours", "7 days of a station", _period(7, "station")),
     Case("energy", "hours", "30 days of a site", _period(30, "site")),
@@ -258,7 +287,7 @@ def cases() -> Iterator[Case]:
 
 
 def _checked(case: Case) -> Case:
-    if unknown := [name for name in case.names() if name not in ALWAYS | WHEN | DRAWN]:
+    if unknown := [name for name in case.names() if name not in ALWAYS | WHEN | DRAWN | SPANS]:
         raise SystemExit(
             f"{case.title}: tests/bench/scale_queries.py has no value for {unknown[0]}"
         )
