@@ -30,7 +30,7 @@ from sql.queries import load_queries
 
 queries = load_queries("attempts")
 
-STATIONS = 50  # a transaction
+STATIONS = 25  # a transaction
 WRITE_ROWS = 5000  # a statement
 # more different refused tokens than that, at one station within so long, are guesses
 GUESSES, GUESS_SECONDS = 6, 600

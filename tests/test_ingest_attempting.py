@@ -419,6 +419,47 @@ def test_a_visit_is_listed_with_its_tries(network: Connection) -> None:
     assert [row[6] for row in visit] == ["failed", "succeeded"]
 
 
+def pay(connection: Connection, at: datetime, number: int, **columns: Any) -> int:
+    """A guest's payment at evse 1: always of the same browser."""
+    given = {"state": "charging", "session_id": None, "start_command_id": None, **columns}
+    row = connection.execute(
+        "INSERT INTO payment (reference, channel, operator_id, evse_key, owner_hash, currency,"
+        " hold, created_at, id_token, state, session_id, start_command_id) SELECT %(reference)s, 'guest',"
+        " 1, min(evse_key), '\\xabcd', 'SEK', 30000, %(at)s, %(token)s, %(state)s, %(session_id)s,"
+        " %(start_command_id)s FROM evse RETURNING payment_id",
+        {"reference": f"AAAA-{number}", "at": at, "token": f"ONCE{number}", **given},
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_a_guest_is_one_visitor_over_several_payments(network: Connection) -> None:
+    first = pay(network, ago(minutes=50), 21, state="authorised")
+    network.execute("UPDATE payment SET state = 'releasing', failure = 'station_offline'")
+    second = pay(network, ago(minutes=40), 22)
+    network.execute(
+        "INSERT INTO command (station_id, action, payload, status, response, payment_id,"
+        " requested_at, finished_at) SELECT 'S1', 'RemoteStartTransaction', %s, 'answered', %s, %s,"
+        " at, at FROM (SELECT now() - interval '39 minutes' AS at) a",
+        [Jsonb({"connectorId": 1, "idTag": "ONCE22"}), Jsonb({"status": "Rejected"}), second],
+    )
+    network.execute("UPDATE payment SET start_command_id = 1, state = 'released' WHERE"
+                    " payment_id = %s", [second])  # fmt: skip
+    session_id = put(network, ago(minutes=30), 20, 5000, tag="once23")
+    third = pay(network, ago(minutes=31), 23, start_command_id=2, session_id=session_id)
+    book_attempts(network)
+    assert right(network) == []
+    found = network.execute(
+        "SELECT payment_id, outcome, reason, is_authorised, is_first, visit_succeeded FROM attempt"
+        " ORDER BY started_at"
+    ).fetchall()
+    assert found == [
+        (first, "failed", "station_offline", True, True, True),
+        (second, "failed", "Rejected", True, False, True),
+        (third, "succeeded", "Local", True, False, True),
+    ]
+
+
 def midnight(at: datetime, days: int) -> datetime:
     """So many days after one of Stockholm's midnights in winter."""
     return at + timedelta(days=days)

@@ -51,6 +51,9 @@ CREATE INDEX attempt_evse ON attempt (evse_key, started_at) WHERE evse_key IS NO
 CREATE INDEX attempt_started ON attempt (started_at);
 CREATE INDEX attempt_visitor ON attempt (visitor, started_at);
 CREATE INDEX attempt_due ON attempt (decide_at) WHERE decide_at IS NOT NULL;
+-- what lies behind a figure
+CREATE INDEX attempt_unsuccessful ON attempt (started_at)
+    WHERE outcome IN ('failed', 'refused', 'abandoned');
 -- the first attempts of the last day, for the board
 CREATE INDEX attempt_first ON attempt (started_at) INCLUDE (outcome) WHERE is_first;
 
@@ -156,18 +159,29 @@ SELECT bucket, build_id, stage, open, succeeded, failed, refused, abandoned, aut
     failed_starts, visits, first_successes, visit_successes
 FROM attempt_total WHERE level = 'fleet';
 
+-- The beginning of the first month that lies after an instant or begins with it.
+CREATE FUNCTION attempt_month_from(at timestamptz) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (date_trunc('month', (at AT TIME ZONE {{time_zone}}) - interval '1 microsecond')
+        + interval '1 month') AT TIME ZONE {{time_zone}}
+$$;
+
 -- Counters of a period between two midnights: whole months from their rows, the days at both ends
 -- from theirs.
 CREATE FUNCTION attempts_between(start timestamptz, until timestamptz)
 RETURNS SETOF attempt_total LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT t.* FROM attempt_total t
-    CROSS JOIN LATERAL (SELECT
-        (date_trunc('month', (start AT TIME ZONE {{time_zone}}) - interval '1 microsecond')
-            + interval '1 month') AT TIME ZONE {{time_zone}} AS first,
-        date_trunc('month', until, {{time_zone}}) AS last) m
-    WHERE t.level = 'month' AND t.bucket >= m.first AND t.bucket < m.last
-        OR t.level = 'day' AND t.bucket >= start AND t.bucket < until
-            AND NOT (t.bucket >= m.first AND t.bucket < m.last)
+    WHERE t.level = 'month' AND t.bucket >= attempt_month_from(start)
+        AND t.bucket < date_trunc('month', until, {{time_zone}})
+    UNION ALL
+    SELECT t.* FROM attempt_total t
+    WHERE t.level = 'day' AND t.bucket >= start
+        AND t.bucket < least(until, attempt_month_from(start))
+    UNION ALL
+    SELECT t.* FROM attempt_total t
+    WHERE t.level = 'day' AND t.bucket < until
+        AND t.bucket >= greatest(attempt_month_from(start),
+            date_trunc('month', until, {{time_zone}}))
 $$;
 
 -- "From this instant on, look again at the station": written with the raw fact, taken by the job

@@ -7,21 +7,26 @@
 -- Counters of a period for the fleet, or by site, station, evse or build (level); null: all of them.
 -- evse 0: refused or given up before an evse was known. Charging success = succeeded / authorised,
 -- first-attempt success = first_successes / visits, visit success = visit_successes / visits.
+WITH c AS MATERIALIZED (
+    SELECT station_id, evse_id, build_id, sum(open) AS open, sum(succeeded) AS succeeded,
+        sum(failed) AS failed, sum(refused) AS refused, sum(abandoned) AS abandoned, sum(authorised)
+        AS authorised, sum(failed_starts) AS failed_starts, sum(visits) AS visits,
+        sum(first_successes) AS first_successes, sum(visit_successes) AS visit_successes
+    FROM attempts_between(:start, :end)
+    WHERE :station_id::text IS NULL OR station_id = :station_id
+    GROUP BY 1, 2, 3
+)
 SELECT CASE :level WHEN 'site' THEN coalesce(s.site_id::text, '') WHEN 'station' THEN c.station_id
         WHEN 'evse' THEN c.station_id || ' ' || c.evse_id
         WHEN 'build' THEN concat_ws(' ', b.vendor, b.model, b.firmware_version)
         ELSE '' END AS name,
-    sum(c.open)::bigint AS open, sum(c.succeeded)::bigint AS succeeded,
-    sum(c.failed)::bigint AS failed, sum(c.refused)::bigint AS refused,
-    sum(c.abandoned)::bigint AS abandoned, sum(c.authorised)::bigint AS authorised,
-    sum(c.failed_starts)::bigint AS failed_starts, sum(c.visits)::bigint AS visits,
-    sum(c.first_successes)::bigint AS first_successes,
+    sum(c.open)::bigint AS open, sum(c.succeeded)::bigint AS succeeded, sum(c.failed)::bigint AS
+    failed, sum(c.refused)::bigint AS refused, sum(c.abandoned)::bigint AS abandoned,
+    sum(c.authorised)::bigint AS authorised, sum(c.failed_starts)::bigint AS failed_starts,
+    sum(c.visits)::bigint AS visits, sum(c.first_successes)::bigint AS first_successes,
     sum(c.visit_successes)::bigint AS visit_successes
-FROM attempts_between(:start, :end) c
-JOIN station s USING (station_id)
-JOIN station_build b USING (build_id)
-WHERE (:site_id::integer IS NULL OR s.site_id = :site_id)
-    AND (:station_id::text IS NULL OR c.station_id = :station_id)
+FROM c JOIN station s USING (station_id) JOIN station_build b USING (build_id)
+WHERE :site_id::integer IS NULL OR s.site_id = :site_id
 GROUP BY 1 ORDER BY 1;
 
 -- name: fleet_days(start, end)
@@ -38,8 +43,9 @@ GROUP BY bucket ORDER BY bucket;
 -- Where the attempts of a period ended, and how.
 SELECT c.stage, sum(c.failed)::bigint AS failed, sum(c.refused)::bigint AS refused,
     sum(c.abandoned)::bigint AS abandoned, sum(c.succeeded)::bigint AS succeeded
-FROM attempts_between(:start, :end) c JOIN station s USING (station_id)
-WHERE (:site_id::integer IS NULL OR s.site_id = :site_id)
+FROM attempts_between(:start, :end) c
+WHERE (:site_id::integer IS NULL
+        OR c.station_id IN (SELECT station_id FROM station WHERE site_id = :site_id))
     AND (:station_id::text IS NULL OR c.station_id = :station_id)
 GROUP BY 1 ORDER BY array_position(
     ARRAY['authorise', 'plug_in', 'remote_start', 'start', 'charge'], c.stage);

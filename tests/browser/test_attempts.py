@@ -13,7 +13,8 @@ def test_first_attempts_of_a_day_stand_beside_those_of_the_week(
     connection.execute(
         "INSERT INTO attempt (key, station_id, build_id, started_at, ended_at, stage,"
         " is_authorised, outcome, energy_wh, visitor)"
-        " SELECT n, 'ODH-01', 1, at, at, 'charge', true, CASE WHEN n % 4 = 0 THEN 'failed' ELSE 'succeeded' END, 1000, n"
+        " SELECT n, 'ODH-01', 1, at, at, 'charge', true,"
+        " CASE WHEN n % 4 = 0 THEN 'failed' ELSE 'succeeded' END, 1000, n"
         " FROM generate_series(1, 16) n, LATERAL (SELECT now() - CASE WHEN n > 8"
         " THEN interval '3 days' ELSE interval '1 minute' END AS at) a"
     )
