@@ -34,12 +34,12 @@ NORMAL_DAYS = 90
 NORMAL_SESSIONS = 10  # gaps or sessions; fewer are no sample
 SILENT_GAPS = 3
 SILENT_LEAST = HOUR
-SILENT_SETTLE = 6 * HOUR  # or one of its own gaps: how long it was in contact again
-DERATED_SESSIONS = 6  # the last ones
-DERATED_ASKED = 3  # of them to cars that have drawn more
-DERATED_BELOW_PCT, DERATED_KEEP_PCT = 50, 70  # of its own normal power
-DERATED_STALE_DAYS = 30
-ASKED_MORE_PCT = 130
+SILENT_SETTLE = 15 * MINUTE  # in contact: by then time out of contact has been booked
+SILENT_AWAY = HOUR  # down for so long: the count begins anew
+DERATED_BELOW_PCT = 50  # of its own normal power: a slow session
+DERATED_CHANCE = 1e-5  # that so many slow ones in a row are only the cars'
+DERATED_LEAST = 5
+DERATED_STALE_DAYS = 60
 POWER_SECONDS, POWER_WH = 5 * MINUTE, 1000  # shorter sessions say nothing about power
 
 # Clocks

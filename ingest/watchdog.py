@@ -46,14 +46,11 @@ def watch_clocks(connection: Connection, now: datetime) -> None:
 
 def find_normals(connection: Connection, now: datetime) -> None:
     """What is normal for each evse, from its last 90 days."""
-    about = {
-        "now": now, "days": at.NORMAL_DAYS, "recent": at.DERATED_SESSIONS,
-        "power_seconds": at.POWER_SECONDS, "power_wh": at.POWER_WH,
-    }  # fmt: skip
-    queries.compute_normals(connection, **about, least=at.NORMAL_SESSIONS, success_wh=at.SUCCESS_WH)
-    queries.compute_asked(
-        connection, **about, asked_pct=at.ASKED_MORE_PCT, keep_pct=at.DERATED_KEEP_PCT
-    )
+    queries.compute_normals(
+        connection, now=now, days=at.NORMAL_DAYS, least=at.NORMAL_SESSIONS,
+        success_wh=at.SUCCESS_WH, slow_pct=at.DERATED_BELOW_PCT, power_seconds=at.POWER_SECONDS,
+        power_wh=at.POWER_WH,
+    )  # fmt: skip
     queries.compute_intervals(connection, now=now)
 
 
@@ -86,14 +83,15 @@ FLEET = (
         "silent_evse",
         _query(
             "silent_evse", gaps=at.SILENT_GAPS, least=at.SILENT_LEAST, settle=at.SILENT_SETTLE,
+            away=at.SILENT_AWAY,
             success_wh=at.SUCCESS_WH,
         ),
     ),
     Watch(
         "derated",
         _query(
-            "derated", below_pct=at.DERATED_BELOW_PCT, keep_pct=at.DERATED_KEEP_PCT,
-            asked=at.DERATED_ASKED, stale_days=at.DERATED_STALE_DAYS,
+            "derated", chance=at.DERATED_CHANCE, least=at.DERATED_LEAST,
+            stale_days=at.DERATED_STALE_DAYS,
         ),
         needs_contact=False,
     ),

@@ -268,9 +268,9 @@ async def test_what_is_normal_for_an_evse_is_worked_out_from_its_own_sessions(
 ) -> None:
     past(csms)
     find_normals(control.connection, datetime.now(UTC))
-    found = csms.rows("SELECT gap_p95_seconds, power_p90_w, recent_power_w, recent_asked, sessions"
+    found = csms.rows("SELECT gap_p95_seconds, power_p90_w, slow_run, fast_share, sessions"
                       " FROM evse_normal WHERE sessions > 0")  # fmt: skip
-    assert found == [(10_800, 11_000, 11_000, None, 180)]
+    assert found == [(10_800, 11_000, 0, 1.0, 180)]
 
 
 async def test_a_few_sessions_are_no_sample(csms: Csms, control: Control) -> None:
@@ -324,16 +324,35 @@ async def test_only_who_says_available_can_be_dead_but_green(
         assert ("silent_evse", 1) not in await control.look()
 
 
-async def test_a_station_that_has_just_come_back_is_given_time_to_prove_itself(
-    csms: Csms, control: Control
+@pytest.mark.parametrize(("minutes", "cause"), [(59, "network"), (61, "failed_starts")])
+async def test_a_blink_does_not_make_up_for_silence(
+    csms: Csms, control: Control, minutes: int, cause: str
 ) -> None:
     past(csms, started_at="now() - n * interval '4 hours' - interval '3 days'")
     find_normals(control.connection, datetime.now(UTC))
+    outage(csms, minutes, cause)
     async with csms.station() as one:
         await settled(csms, one)
-        csms.rows("UPDATE station SET contact_changed_at = now() - interval '170 minutes'")
+        assert await control.look() == [("silent_evse", 1)]
+
+
+async def test_after_an_outage_the_count_begins_anew(csms: Csms, control: Control) -> None:
+    past(csms, started_at="now() - n * interval '4 hours' - interval '3 days'")
+    find_normals(control.connection, datetime.now(UTC))
+    outage(csms, 61, "network")
+    async with csms.station() as one:
+        await settled(csms, one)
         assert await control.look() == []
-        assert await control.look(11 * 60) == [("silent_evse", 1)]
+        assert await control.look(7.9 * 3600) == []
+        assert await control.look(8.1 * 3600) == [("silent_evse", 1)]
+
+
+def outage(csms: Csms, minutes: int, cause: str) -> None:
+    """Of the first evse, over since an hour."""
+    csms.rows("INSERT INTO outage (evse_key, station_id, evse_id, started_at, ended_at, cause)"
+              " SELECT evse_key, station_id, evse_id, now() - interval '1 hour'"
+              " - %s * interval '1 minute', now() - interval '1 hour', %s FROM evse"
+              " WHERE evse_id = 1", minutes, cause)  # fmt: skip
 
 
 async def test_small_sessions_are_no_success(csms: Csms, control: Control) -> None:
@@ -355,37 +374,46 @@ async def test_what_was_normal_is_kept_when_sessions_no_longer_come(
         assert await control.look(119 * 86_400) == [("silent_evse", 1)]
 
 
-SLOW = "CASE WHEN n <= 6 THEN 4000 ELSE 11000 END"
+SLOW = "CASE WHEN n <= {run} THEN 4000 WHEN mod(n, {every}) = 0 THEN 11000 ELSE {usual} END"
 
 
-async def test_derated_power_is_told_when_cars_have_drawn_more(
-    csms: Csms, control: Control
+@pytest.mark.parametrize(
+    ("run", "every", "usual", "is_derated"),
+    [
+        (5, 2, 11_000, True),  # every car was fast before
+        (4, 2, 11_000, False),
+        (22, 2, 5000, True),  # every second one
+        (12, 2, 5000, False),
+        (22, 5, 5000, False),  # every fifth one
+        (60, 5, 5000, True),
+    ],
+)
+async def test_derated_is_who_has_more_slow_sessions_in_a_row_than_chance_allows(
+    csms: Csms, control: Control, run: int, every: int, usual: int, is_derated: bool
 ) -> None:
-    past(csms, energy_wh=SLOW)
+    past(csms, energy_wh=SLOW.format(run=run, every=every, usual=usual))
+    find_normals(control.connection, datetime.now(UTC))
+    assert await control.look() == ([("derated", 1)] if is_derated else [])
+
+
+async def test_one_fast_session_proves_the_power_back(csms: Csms, control: Control) -> None:
+    past(csms, energy_wh=SLOW.format(run=6, every=2, usual=11_000))
     find_normals(control.connection, datetime.now(UTC))
     assert await control.look() == [("derated", 1)]
     detail = control.detail("derated")
-    assert (detail["power_w"], detail["normal_w"], detail["asked"]) == (4000, 11_000, 6)
+    assert (detail["power_w"], detail["normal_w"], detail["sessions"]) == (4000, 11_000, 6)
     assert control.incidents() == [("derated", "low")]
-    # one good session is the proof
     csms.rows("UPDATE session SET energy_wh = 9000 WHERE transaction_id = 'past 11'")
     csms.rows("UPDATE evse_normal SET computed_at = computed_at - interval '5 hours'")
     find_normals(control.connection, datetime.now(UTC))
     assert await control.look() == []
 
 
-@pytest.mark.parametrize(
-    "columns",
-    [
-        {"id_token": "CASE WHEN n <= 6 THEN 'SMALL CAR' ELSE 'TAG' END"},
-        {"flags": "CASE WHEN n <= 6 THEN '{register_frozen}' ELSE '{}' END::text[]"},
-        {"energy_wh": "CASE WHEN n <= 6 THEN 7000 ELSE 11000 END"},
-        {"energy_wh": "CASE WHEN n <= 5 THEN 4000 ELSE 11000 END"},
-    ],
-    ids=["cars that never drew more", "a broken meter", "not far below", "one of the six was fine"],
-)
-async def test_what_is_not_derated(csms: Csms, control: Control, columns: dict[str, str]) -> None:
-    past(csms, **{"energy_wh": SLOW} | columns)
+async def test_sessions_with_a_broken_meter_say_nothing_about_power(
+    csms: Csms, control: Control
+) -> None:
+    flags = "CASE WHEN n <= 9 THEN '{register_frozen}' ELSE '{}' END::text[]"
+    past(csms, energy_wh=SLOW.format(run=9, every=2, usual=11_000), flags=flags)
     find_normals(control.connection, datetime.now(UTC))
     assert await control.look() == []
 
@@ -406,7 +434,11 @@ async def test_alerts_of_a_station_out_of_contact_stay_as_they_were(
 async def test_two_watchdogs_raise_nothing_twice(
     csms: Csms, control: Control, database: str
 ) -> None:
-    past(csms, energy_wh=SLOW, started_at="now() - n * interval '4 hours' - interval '3 days'")
+    past(
+        csms,
+        energy_wh=SLOW.format(run=9, every=2, usual=11_000),
+        started_at="now() - n * interval '4 hours' - interval '3 days'",
+    )
     now = datetime.now(UTC)
 
     def rounds() -> None:

@@ -32,11 +32,13 @@ CREATE INDEX probe_ended ON probe (ended_at);
 CREATE TABLE evse_normal (
     evse_key               integer PRIMARY KEY REFERENCES evse ON DELETE CASCADE,
     gap_p95_seconds        integer,   -- from the end of a success to the start of the next
-    power_p90_w            integer,   -- mean power while energy flowed, of its earlier sessions
-    recent_power_w         integer,   -- the best of its last few sessions
-    recent_asked           integer,   -- how many of those went to cars that have drawn more; told
-                                      -- only where the best is far below normal
-    recent_since           timestamptz,
+    power_p90_w            integer,   -- mean power while energy flowed: 90 % of sessions had less
+    -- how many of the newest sessions in a row had less than half of that, since when, the best of
+    -- them; and which share of the others had more
+    slow_run               integer,
+    slow_since             timestamptz,
+    slow_power_w           integer,
+    fast_share             real,
     sessions               integer NOT NULL DEFAULT 0,   -- successes that this is worked out from
     computed_at            timestamptz,
     meter_interval_seconds integer,   -- between the readings of its newest metered session

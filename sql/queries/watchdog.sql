@@ -248,43 +248,54 @@ LEFT JOIN LATERAL (
 ) a ON true
 WHERE t.cause = 'failed_starts';
 
--- name: silent_evse(now, gaps, least, settle, success_wh)
+-- name: silent_evse(now, gaps, least, settle, away, success_wh)
 -- Dead but green: available, and the last success lies back :gaps times the longest gap that is
--- normal for this evse. A station that was away is given one such gap first.
+-- normal for this evse. Nobody could charge while it was down: after an outage of :away or more
+-- the count begins anew, for an alert that is not open yet.
 WITH quiet AS MATERIALIZED (
-    SELECT n.evse_key, n.gap_p95_seconds, n.sessions, coalesce(l.at, n.computed_at) AS since,
-        s.contact_changed_at <= :now::timestamptz
-            - least(n.gap_p95_seconds, :settle::integer) * interval '1 second' AS is_due
+    SELECT n.evse_key, n.gap_p95_seconds, n.sessions, l.at AS since, s.contact_changed_at,
+        greatest(:gaps::integer * n.gap_p95_seconds, :least::integer) * interval '1 second'
+            AS patience
     FROM evse_normal n
     JOIN evse e USING (evse_key)
-    JOIN station s USING (station_id)
+    CROSS JOIN LATERAL (SELECT is_online, contact_changed_at FROM station s
+        WHERE s.station_id = e.station_id OFFSET 0) s
     LEFT JOIN LATERAL (
-        SELECT coalesce(o.ended_at, :now::timestamptz) AS at FROM session o
+        SELECT coalesce(o.ended_at, :now::timestamptz) AS ended_at FROM session o
         WHERE o.evse_key = n.evse_key AND o.energy_wh >= :success_wh::integer
             AND o.started_at <= :now::timestamptz
         ORDER BY o.started_at DESC LIMIT 1
-    ) l ON true
-    WHERE s.is_online AND n.gap_p95_seconds IS NOT NULL
-        AND coalesce(l.at, n.computed_at) < :now::timestamptz - interval '1 second'
-            * greatest(:gaps::integer * n.gap_p95_seconds, :least::integer)
+    ) o ON true
+    CROSS JOIN LATERAL (SELECT coalesce(o.ended_at, n.computed_at) AS at) l
+    WHERE s.is_online AND n.gap_p95_seconds IS NOT NULL AND l.at < :now::timestamptz
+        - greatest(:gaps::integer * n.gap_p95_seconds, :least::integer) * interval '1 second'
 )
-SELECT v.station_id, v.evse_id, q.since, q.is_due,
+SELECT v.station_id, v.evse_id, q.since,
+    greatest(q.since, d.ended_at) < :now::timestamptz - q.patience AND q.contact_changed_at
+        <= :now::timestamptz - :settle::integer * interval '1 second' AS is_due,
     jsonb_build_object('last_success_at', q.since, 'gap_p95_seconds', q.gap_p95_seconds,
         'silent_seconds', extract(epoch FROM :now::timestamptz - q.since)::integer,
         'sessions', q.sessions)
 FROM quiet q JOIN evse_state v USING (evse_key)
+CROSS JOIN LATERAL (
+    SELECT max(d.ended_at) AS ended_at FROM outage d
+    WHERE d.evse_key = q.evse_key AND d.ended_at > q.since AND d.cause <> 'failed_starts'
+        AND d.ended_at - d.started_at >= :away::integer * interval '1 second'
+) d
 WHERE v.state = 'available';
 
--- name: derated(now, below_pct, keep_pct, asked, stale_days)
--- The best of the last sessions stays far below what this evse used to give, although cars came
--- that have drawn more.
-SELECT e.station_id, e.evse_id, n.recent_since,
-    n.recent_power_w * 100 < :below_pct::bigint * n.power_p90_w AND n.recent_asked >= :asked,
-    jsonb_build_object('power_w', n.recent_power_w, 'normal_w', n.power_p90_w,
-        'max_power_w', e.max_power_w, 'sessions', n.sessions, 'asked', n.recent_asked)
+-- name: derated(now, chance, least, stale_days)
+-- More slow sessions in a row than chance allows: which cars come decides about single sessions,
+-- but on an evse where half are fast, seventeen slow ones in a row are one case in a hundred
+-- thousand.
+SELECT e.station_id, e.evse_id, n.slow_since, n.slow_run >= :least::integer
+        AND power(1 - n.fast_share::float8, n.slow_run) < :chance::float8,
+    jsonb_build_object('power_w', n.slow_power_w, 'normal_w', n.power_p90_w,
+        'max_power_w', e.max_power_w, 'sessions', n.slow_run,
+        'fast_share', round(n.fast_share::numeric, 2))
 FROM evse_normal n JOIN evse e USING (evse_key)
-WHERE n.recent_power_w * 100 < :keep_pct::bigint * n.power_p90_w
-    AND n.recent_since > :now::timestamptz - :stale_days::integer * interval '1 day';
+WHERE n.slow_run > 0 AND n.fast_share > 0
+    AND n.slow_since > :now::timestamptz - :stale_days::integer * interval '1 day';
 
 -- name: clock_off(now, off, keep, window, samples, least, replay)
 -- By how much stations' clocks differ from ours: the median over their last messages of the newest
@@ -347,10 +358,9 @@ GROUP BY s.station_id;
 
 -- What is normal for each evse.
 
--- name: compute_normals(now, days, least, success_wh, recent, power_seconds, power_wh)!
--- Gaps between successes, and mean power while energy flowed: of its earlier sessions, and of the
--- last few. Of evses that had a session since, and of all once a day; one with too few sessions
--- keeps what was known of it.
+-- name: compute_normals(now, days, least, success_wh, slow_pct, power_seconds, power_wh)!
+-- Gaps between successes, and mean power while energy flowed. Of evses that had a session since,
+-- and of all once a day; one with too few sessions keeps what was known of it.
 WITH stale AS MATERIALIZED (
     SELECT e.evse_key, e.max_power_w FROM evse e LEFT JOIN evse_normal n USING (evse_key)
     WHERE (n.computed_at > :now::timestamptz - interval '1 day') IS NOT TRUE
@@ -369,68 +379,36 @@ WITH stale AS MATERIALIZED (
         AND o.ended_at IS NOT NULL AND o.energy_wh >= :success_wh::integer
 ), gaps AS (
     SELECT evse_key, count(*) AS sessions, count(gap) AS n,
-        percentile_disc(0.95) WITHIN GROUP (ORDER BY greatest(gap, 0)) AS p95
+        percentile_disc(0.95) WITHIN GROUP (ORDER BY greatest(gap, 0)) AS p95,
+        percentile_disc(0.9) WITHIN GROUP (ORDER BY power_w) AS p90
     FROM base GROUP BY evse_key
-), ranked AS (
-    SELECT *, row_number() OVER (PARTITION BY evse_key ORDER BY started_at DESC) AS place
-    FROM base WHERE power_w IS NOT NULL
+), fast AS (
+    -- the newest fast session ends the run of slow ones
+    SELECT b.evse_key, count(*) AS n, max(b.started_at) AS last_at, g.p90
+    FROM base b JOIN gaps g USING (evse_key)
+    WHERE b.power_w * 100 >= :slow_pct::integer * g.p90 GROUP BY b.evse_key, g.p90
 ), power AS (
-    SELECT evse_key, count(*) FILTER (WHERE place > :recent::integer) AS n,
-        percentile_disc(0.9) WITHIN GROUP (ORDER BY power_w)
-            FILTER (WHERE place > :recent::integer) AS p90,
-        max(power_w) FILTER (WHERE place <= :recent::integer) AS best_w,
-        min(started_at) FILTER (WHERE place <= :recent::integer) AS since
-    FROM ranked GROUP BY evse_key
+    SELECT f.evse_key, f.p90, f.n, count(b.power_w) FILTER (WHERE b.started_at <= f.last_at) AS others,
+        count(b.power_w) FILTER (WHERE b.started_at > f.last_at) AS run,
+        min(b.started_at) FILTER (WHERE b.started_at > f.last_at) AS since,
+        max(b.power_w) FILTER (WHERE b.started_at > f.last_at) AS best_w
+    FROM fast f JOIN base b USING (evse_key)
+    WHERE b.power_w IS NOT NULL GROUP BY f.evse_key, f.p90, f.n
+    HAVING count(b.power_w) FILTER (WHERE b.started_at <= f.last_at) >= :least::integer
 )
-INSERT INTO evse_normal AS k (evse_key, gap_p95_seconds, power_p90_w, recent_power_w,
-    recent_since, sessions, computed_at)
-SELECT e.evse_key, CASE WHEN g.n >= :least::integer THEN g.p95 END,
-    CASE WHEN p.n >= :least::integer THEN least(p.p90, e.max_power_w) END,
-    CASE WHEN p.n >= :least::integer THEN p.best_w END,
-    CASE WHEN p.n >= :least::integer THEN p.since END, coalesce(g.sessions, 0), :now
+INSERT INTO evse_normal AS k (evse_key, gap_p95_seconds, power_p90_w, slow_run, slow_since,
+    slow_power_w, fast_share, sessions, computed_at)
+SELECT e.evse_key, CASE WHEN g.n >= :least::integer THEN g.p95 END, least(p.p90, e.max_power_w),
+    p.run, p.since, p.best_w, p.n::real / p.others, coalesce(g.sessions, 0), :now
 FROM stale e LEFT JOIN gaps g USING (evse_key) LEFT JOIN power p USING (evse_key)
 ON CONFLICT (evse_key) DO UPDATE SET
     gap_p95_seconds = coalesce(excluded.gap_p95_seconds, k.gap_p95_seconds),
-    power_p90_w = coalesce(excluded.power_p90_w, k.power_p90_w),
-    recent_power_w = excluded.recent_power_w, recent_since = excluded.recent_since,
-    recent_asked = NULL,
+    power_p90_w = coalesce(excluded.power_p90_w, k.power_p90_w), slow_run = excluded.slow_run,
+    slow_since = excluded.slow_since, slow_power_w = excluded.slow_power_w,
+    fast_share = excluded.fast_share,
     sessions = CASE WHEN excluded.gap_p95_seconds IS NULL AND k.gap_p95_seconds IS NOT NULL
         THEN k.sessions ELSE excluded.sessions END,
     computed_at = excluded.computed_at;
-
--- name: compute_asked(now, days, recent, power_seconds, power_wh, asked_pct, keep_pct)!
--- Where the last sessions gave far less than normal: how many of them went to cars that drew more
--- at another time, or elsewhere. Only if there are any.
-WITH low AS MATERIALIZED (
-    SELECT n.evse_key, r.session_id, r.token, r.power_w
-    FROM evse_normal n
-    CROSS JOIN LATERAL (
-        SELECT o.session_id, lower(o.id_token) AS token,
-            o.energy_wh * 3600 / extract(epoch FROM o.charged_until - o.started_at) AS power_w
-        FROM session o
-        WHERE o.evse_key = n.evse_key AND o.started_at >= n.recent_since
-            AND o.ended_at IS NOT NULL AND o.energy_wh >= :power_wh::integer
-            AND o.flags <@ '{offline,stop_late}'::text[]
-            AND o.charged_until >= o.started_at + :power_seconds::integer * interval '1 second'
-        ORDER BY o.started_at DESC LIMIT :recent
-    ) r
-    WHERE n.recent_power_w * 100 < :keep_pct::bigint * n.power_p90_w AND n.recent_asked IS NULL
-), cars AS (
-    -- of all, if there is anything to compare: a plan for a few tokens would be a gamble
-    SELECT lower(o.id_token) AS token, max(o.energy_wh * 3600
-        / extract(epoch FROM o.charged_until - o.started_at)) AS best_w
-    FROM session o
-    WHERE (SELECT count(*) > 0 FROM low) AND o.id_token IS NOT NULL
-        AND o.started_at BETWEEN :now::timestamptz - :days::integer * interval '1 day'
-            AND :now::timestamptz
-        AND o.energy_wh >= :power_wh::integer AND o.flags <@ '{offline,stop_late}'::text[]
-        AND o.charged_until >= o.started_at + :power_seconds::integer * interval '1 second'
-    GROUP BY 1
-), asked AS (
-    SELECT l.evse_key, count(*) FILTER (WHERE c.best_w * 100 >= l.power_w * :asked_pct::integer) AS n
-    FROM low l LEFT JOIN cars c USING (token) GROUP BY l.evse_key
-)
-UPDATE evse_normal k SET recent_asked = a.n FROM asked a WHERE k.evse_key = a.evse_key;
 
 -- name: compute_intervals(now)!
 -- How often each evse sends readings within a session: its newest one with at least three; looked
