@@ -211,6 +211,16 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+@pytest.fixture
+def free_ports() -> list[int]:
+    """Two of them."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
+        return [int(listener.getsockname()[1]) for listener in (one, two)]
+
+
 Eventually = Callable[..., tuple[Any, ...]]
 
 

@@ -239,7 +239,7 @@ FROM (SELECT) one LEFT JOIN (
 ) f ON true;
 
 -- name: evses_have_one_vehicle
--- No two sessions of an evse overlap, unless one of them is flagged or doubted for it.
+-- No two sessions of an evse overlap by a minute, unless one of them is flagged or doubted for it.
 WITH looked AS (
     SELECT session_id, station_id, evse_id, evse_key, started_at, ended_at,
         flags <> '{}' OR EXISTS (SELECT FROM session_doubt d WHERE d.session_id = s.session_id
@@ -255,7 +255,8 @@ FROM (SELECT) one LEFT JOIN (
             a.session_id, 'second', b.session_id) AS evidence
     FROM looked a JOIN looked b USING (evse_key)
     WHERE (a.started_at, a.session_id) < (b.started_at, b.session_id)
-        AND (a.ended_at IS NULL OR b.started_at < a.ended_at)
+        AND b.started_at + interval '1 minute'
+            <= least(coalesce(a.ended_at, 'infinity'), coalesce(b.ended_at, 'infinity'))
         AND NOT a.is_odd AND NOT b.is_odd
 ) f ON true;
 

@@ -74,39 +74,55 @@ def client_side(url: str) -> Iterator[Connection]:
 
 # -- two engines with one clock --------------------------------------------------------------------
 
+NATIVE = [url] if (url := os.environ.get("TEST_TIMESCALE_URL")) else []
+ENGINES = {"params": ["wasm", *NATIVE], "ids": lambda given: given.split(":")[0]}
+
 
 @pytest.fixture(scope="session")
 def frozen_plain(plain_server: str) -> Iterator[str]:
     """An installation on plain PostgreSQL in which now() is `parity.NOW`."""
-    yield from _frozen_database(plain_server)
+    yield from _clocked_database(plain_server, NOW)
 
 
-NATIVE = [url] if (url := os.environ.get("TEST_TIMESCALE_URL")) else []
-
-
-@pytest.fixture(scope="session", params=["wasm", *NATIVE], ids=lambda given: given.split(":")[0])
+@pytest.fixture(scope="session", **ENGINES)
 def frozen_timescale(request: pytest.FixtureRequest) -> Iterator[str]:
     """The same on TimescaleDB: in WebAssembly, and on a server where TEST_TIMESCALE_URL is one."""
-    if request.param != "wasm":
-        yield from _frozen_database(request.param)
+    yield from _clocked_timescale(request.param, NOW)
+
+
+@pytest.fixture
+def clocked_plain(plain_server: str) -> Iterator[str]:
+    """An installation on plain PostgreSQL whose now() can be made to stand still: `freeze`."""
+    yield from _clocked_database(plain_server)
+
+
+@pytest.fixture(**ENGINES)
+def clocked_timescale(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The same on TimescaleDB."""
+    yield from _clocked_timescale(request.param)
+
+
+def _clocked_timescale(engine: str, now: datetime | None = None) -> Iterator[str]:
+    if engine != "wasm":
+        yield from _clocked_database(engine, now)
         return
     with wasm_server() as url:
         with client_side(url) as connection:
-            freeze(connection, NOW)
+            freeze(connection, now)
             # every connection shares the one session that WebAssembly has
             connection.execute("SET search_path = public, pg_catalog")
         migrate(url, TIME_ZONE)
         yield url
 
 
-def _frozen_database(server: str) -> Iterator[str]:
+def _clocked_database(server: str, now: datetime | None = None) -> Iterator[str]:
     name = f"parity_{secrets.token_hex(8)}"
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
         admin.execute(f"ALTER DATABASE {name} SET search_path = public, pg_catalog".encode())
     url = urlsplit(server)._replace(path=f"/{name}").geturl()
     with psycopg.connect(url, autocommit=True) as connection:
-        freeze(connection, NOW)
+        freeze(connection, now)
     try:
         migrate(url, TIME_ZONE)
         yield url
@@ -115,9 +131,13 @@ def _frozen_database(server: str) -> Iterator[str]:
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
-def freeze(connection: Connection, at: datetime) -> None:
-    """Whoever says now() from here on means that instant: views, defaults, procedures, queries."""
+def freeze(connection: Connection, at: datetime | None) -> None:
+    """Whoever says now() from here on means that instant: views, defaults, procedures, queries.
+
+    None: as ever, but it can be frozen later.
+    """
+    now = f"timestamptz '{at.isoformat()}'" if at else "pg_catalog.now()"
     connection.execute(
         "CREATE OR REPLACE FUNCTION public.now() RETURNS timestamptz LANGUAGE sql STABLE"
-        f" PARALLEL SAFE AS $$ SELECT timestamptz '{at.isoformat()}' $$".encode()
+        f" PARALLEL SAFE AS $$ SELECT {now} $$".encode()
     )

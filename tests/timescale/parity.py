@@ -17,6 +17,7 @@ from sql.queries import load_queries
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
+UNKNOWN = "nothing was compared: no values are known for"
 WRITES = re.compile(r"\b(INSERT INTO|UPDATE \w+|DELETE FROM|pg_notify|nextval)\b")
 ROWS = 150  # a statement; WebAssembly takes no long ones
 
@@ -46,7 +47,7 @@ WHERE a.attidentity <> ''
 """
 
 
-def carry_over(source: Connection, target: Connection) -> dict[str, int]:
+def carry_over(source: Connection, target: Connection, now: datetime = NOW) -> dict[str, int]:
     """Every row of every table that both have, as it is; how many of each.
 
     Rollups of readings are not carried over: each engine makes its own. All other triggers of the
@@ -64,7 +65,7 @@ def carry_over(source: Connection, target: Connection) -> dict[str, int]:
     for table, column in target.execute(NUMBERED.encode()).fetchall():
         go_on = f"SELECT setval(pg_get_serial_sequence(%s, %s), max({column})) FROM {table}"  # noqa: S608
         target.execute(go_on.encode(), [table, column])
-    target.execute("CALL refresh_rollups('2020-01-01', %s)", [NOW])
+    target.execute("CALL refresh_rollups('2020-01-01', %s)", [now])
     target.execute("DELETE FROM rollup_refresh_request")
     return counts
 
@@ -136,19 +137,24 @@ def _told(row: Iterable[Any]) -> tuple[Any, ...]:
 
 DAY = timedelta(days=1)
 ZONE = ZoneInfo(TIME_ZONE)
-HARD = [  # around DST nights, over month ends, yesterday, everything
-    (datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 29, 22, tzinfo=UTC)),
-    (datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 10, 25, 23, tzinfo=UTC)),
-    (datetime(2026, 4, 30, 22, tzinfo=UTC), datetime(2026, 6, 30, 22, tzinfo=UTC)),
-    (datetime(2026, 9, 30, 22, tzinfo=UTC), datetime(2026, 10, 31, 23, tzinfo=UTC)),
-    (NOW - DAY, NOW),
-    (datetime(2025, 12, 31, 23, tzinfo=UTC), NOW + DAY),
-]
+
+
+def windows(now: datetime) -> list[tuple[datetime, datetime]]:
+    """Around DST nights, over month ends, the last day, everything."""
+    return [
+        (datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 29, 22, tzinfo=UTC)),
+        (datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 10, 25, 23, tzinfo=UTC)),
+        (datetime(2026, 4, 30, 22, tzinfo=UTC), datetime(2026, 6, 30, 22, tzinfo=UTC)),
+        (datetime(2026, 9, 30, 22, tzinfo=UTC), datetime(2026, 10, 31, 23, tzinfo=UTC)),
+        (now - 2 * DAY, now),
+        (datetime(2025, 12, 31, 23, tzinfo=UTC), now + DAY),
+    ]
+
+
 BEGINS = {"start", "from_at", "since", "since_at", "from", "kept_from"}
 ENDS = {"end", "until", "until_at", "to_at", "before_at", "cursor_at"}
 # Parameters that are no column, or not of what one holds.
 VALUES: dict[str, list[Any]] = {
-    "now": [NOW],
     "zone": ["Europe/Stockholm"],
     "time_zone": ["Europe/Stockholm"],
     "at_most": [5, 100],
@@ -227,8 +233,8 @@ WHERE table_schema = 'public' AND table_type = 'BASE TABLE' GROUP BY 1 ORDER BY 
 class Parameters:
     """Realistic parameters for any query: from rows that are there, where they are a row's."""
 
-    def __init__(self, connection: Connection, combinations: int = 12) -> None:
-        self.connection, self.count = connection, combinations
+    def __init__(self, connection: Connection, now: datetime, combinations: int = 12) -> None:
+        self.connection, self.now, self.count = connection, now, combinations
         found = connection.execute(COLUMNS.encode()).fetchall()
         self.sizes = {table: self._size(table) for table, _ in found}
         self.columns = {table: set(columns) for table, columns in found if self.sizes[table]}
@@ -240,15 +246,21 @@ class Parameters:
     def of(self, part: str, query: str) -> list[dict[str, Any]]:
         """Some combinations. Raises LookupError, naming the parameter nobody knows values for."""
         wanted = set(prepared(self.connection, load_queries(part).texts[query]))
+        hard = windows(self.now)
         meant = {
             name: [row[0] for row in self.connection.execute(values.encode()).fetchall()]
             for name, values in MEANT.get(f"{part}/{query}", {}).items()
         }
+        if not all(meant.values()):
+            raise LookupError(
+                f"nothing was compared: {part}/{query} asks for rows that are not there"
+            )
         given: list[dict[str, Any]] = [{} for _ in range(self.count)]
         for n, one in enumerate(given):
-            begin, end = HARD[n % len(HARD)]
+            begin, end = hard[n % len(hard)]
+            one.update(dict.fromkeys(wanted & {"now"}, self.now))
             one.update(dict.fromkeys(wanted & BEGINS, begin) | dict.fromkeys(wanted & ENDS, end))
-            whole = spans(period_of(begin, end), NOW.date())
+            whole = spans(period_of(begin, end), self.now.date())
             one.update({name: whole[name] for name in wanted & (whole.keys() - BEGINS - ENDS)})
             for place, name in enumerate(sorted(wanted & VALUES.keys())):
                 choices = VALUES[name]
@@ -267,7 +279,7 @@ class Parameters:
         table, columns = max(self.columns.items(), key=lambda item: self._fitness(*item, asked))
         shared = {name for name in left if name in columns or plural[name] in columns}
         if not shared:
-            raise LookupError(f"no values are known for {sorted(left)}: see VALUES in parity.py")
+            raise LookupError(f"{UNKNOWN} {sorted(left)}: see VALUES in parity.py")
         names = sorted(shared)
         picked = ", ".join(name if name in columns else plural[name] for name in names)
         query = f"SELECT DISTINCT {picked} FROM {table} ORDER BY {picked} DESC LIMIT 40"  # noqa: S608

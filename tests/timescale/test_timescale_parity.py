@@ -1,6 +1,7 @@
 """One world, two engines, the same answers: every query behind a page, every rollup, the audit."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 from conftest import client_side
@@ -31,15 +32,15 @@ def timescale(plain: Connection, frozen_timescale: str) -> Iterator[Connection]:
 
 def test_both_engines_answer_alike(plain: Connection, timescale: Connection) -> None:
     """To the Wh and the second, over DST nights, month ends, disorder, repeats and corrections."""
-    assert wrong_answers(plain, timescale) == {}
+    assert wrong_answers(plain, timescale, NOW) == {}
     compare_rollups(plain, timescale)
     compare_audits(plain, timescale)
 
 
-def wrong_answers(plain: Connection, timescale: Connection) -> dict[str, str]:
+def wrong_answers(plain: Connection, timescale: Connection, now: datetime) -> dict[str, str]:
     """What differs, by query. A new query joins by itself, and fails until it can be asked: its
     parameters have values (parity.py), and the world has something that it shows (world.py)."""
-    parameters = Parameters(plain)
+    parameters = Parameters(plain, now)
     wrong = {}
     for part, name in questions():
         try:
