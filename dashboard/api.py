@@ -6,6 +6,7 @@ Tokens are bearer tokens; the database keeps their SHA-256 only. Errors are
 
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
@@ -24,8 +25,10 @@ from dashboard.api_input import (
     cursor_of,
     energy_period,
     grain_of,
+    month_of,
     order_of,
     period,
+    place_of,
     timeout_of,
     whole,
     wrong,
@@ -33,12 +36,15 @@ from dashboard.api_input import (
 from dashboard.api_wait import wait_for_command
 from dashboard.deps import Deps, Rows
 from dashboard.openapi import openapi
+from dashboard.periods import month
 from dashboard.public.responses import harden
+from dashboard.uptime import counted
 from sql import DatabaseError as UnreachableError
 from sql.queries import load_queries
 
 log = logging.getLogger(__name__)
 queries = load_queries("api")
+uptime_queries = load_queries("uptime")
 auth_queries = load_queries("auth")
 MOST_BUCKETS = 50_000
 MOST_BODY_BYTES = 100_000
@@ -57,6 +63,7 @@ def create_blueprint(deps: Deps) -> Blueprint:
         ("/stations/<path:station_id>", station),
         ("/sessions", sessions),
         ("/energy", energy),
+        ("/uptime", uptime),
         ("/commands/<int:command_id>", command),
     ]
     for rule, view in views:
@@ -191,6 +198,32 @@ def energy(deps: Deps) -> Answer:
     if len(rows) > MOST_BUCKETS:
         raise wrong("to", f"a range of at most {MOST_BUCKETS} buckets", request.args.get("to"))
     return {"grain": grain, "from": since, "to": until, "energy": rows}, 200
+
+
+def uptime(deps: Deps) -> Answer:
+    """Uptime per evse of a month and of the twelve months that end with it."""
+    limit, zone = whole(request.args, "limit", 500, MOST_ROWS), deps.settings.zone
+    first = month_of(request.args, datetime.now(UTC).astimezone(zone).date())
+    one, (station_id, evse_id) = month(first, zone), place_of(request.args)
+    with deps.connection() as connection:
+        rows = uptime_queries.evse_uptime(
+            connection, month=one.start, start=one.year().start, end=one.end,
+            station_id=request.args.get("station_id"), after_station=station_id,
+            after_evse=evse_id, limit=limit + 1,
+        )  # fmt: skip
+    last = rows[limit - 1] if len(rows) > limit else None
+    more = f"{last['station_id']} {last['evse_id']}" if last else None
+    told = [_uptime(row) for row in rows[:limit]]
+    return {"month": f"{first:%Y-%m}", "uptime": told, "next_cursor": more}, 200
+
+
+def _uptime(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "station_id": row["station_id"], "evse_id": row["evse_id"],
+        "month": counted(row["in_service"], row["down"], row["excluded"], row["unknown"]),
+        "year": counted(row["year_in_service"], row["year_down"], row["year_excluded"],
+                        row["year_unknown"]),
+    }  # fmt: skip
 
 
 def command(deps: Deps, command_id: int) -> Answer:

@@ -7,9 +7,11 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from dashboard.periods import shifted
 
 MOST_ROWS = 1000
 MOST_SECONDS, USUAL_SECONDS = 120.0, 30.0
@@ -88,6 +90,31 @@ def grain_of(arguments: Mapping[str, str]) -> str:
     if grain not in GRAINS:
         raise wrong("grain", "hour, day or month", grain)
     return grain
+
+
+def month_of(arguments: Mapping[str, str], today: date) -> date:
+    """The first of a month written 2026-10; the last full month when none is given."""
+    text = arguments.get("month")
+    if text is None:
+        return shifted(today, -1)
+    try:
+        found = date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise wrong("month", "a month such as 2026-10", text) from None
+    if not date(2000, 1, 1) <= found <= today:
+        raise wrong("month", "a month from 2000-01 up to this one", text)
+    return found
+
+
+def place_of(arguments: Mapping[str, str]) -> tuple[str, int]:
+    """The evse after which a page of evses goes on: "station evse", as `next_cursor` said it."""
+    text = arguments.get("cursor")
+    if text is None:
+        return "", 0
+    station_id, _, number = text.rpartition(" ")
+    if not station_id or not number.isdecimal() or len(number) > 9:
+        raise wrong("cursor", "a next_cursor of an earlier answer", text)
+    return station_id, int(number)
 
 
 def timeout_of(arguments: Mapping[str, str]) -> float:

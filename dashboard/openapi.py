@@ -22,7 +22,7 @@ def _object(**properties: JSON) -> JSON:
 
 def _list_of(name: str, **more: JSON) -> JSON:
     items = {"type": "array", "items": {"$ref": f"#/components/schemas/{name.capitalize()}"}}
-    plural = {"Energy": "energy"}.get(name.capitalize(), f"{name}s")
+    plural = {"Energy": "energy", "Uptime": "uptime"}.get(name.capitalize(), f"{name}s")
     return _object(**{plural: items}, **more)
 
 
@@ -61,6 +61,15 @@ SCHEMAS: JSON = {
         bucket=INSTANT, station_id=TEXT, evse_id=INTEGER, energy_wh=INTEGER,
         peak_power_w=nullable(NUMBER),
     ),
+    "Counted": _object(
+        in_service_seconds=INTEGER, outage_seconds=INTEGER, excluded_seconds=INTEGER,
+        without_contact_seconds=INTEGER, uptime=nullable(NUMBER),
+        uptime_without_exclusions=nullable(NUMBER), connected=nullable(NUMBER),
+    ),
+    "Uptime": _object(
+        station_id=TEXT, evse_id=INTEGER, month={"$ref": "#/components/schemas/Counted"},
+        year={"$ref": "#/components/schemas/Counted"},
+    ),
     "Order": {
         "type": "object", "required": ["action"], "additionalProperties": False,
         "properties": {"action": TEXT, "payload": {"type": "object"}},
@@ -88,6 +97,8 @@ FROM = _parameter("from", f"Inclusive. {WHEN}", TEXT)
 TO = _parameter("to", f"Exclusive. {WHEN}", TEXT)
 CURSOR = _parameter("cursor", "next_cursor of the answer before", TEXT)
 NEXT = nullable(TEXT)
+MONTH = _parameter("month", "A month such as 2026-10 in the operator's time zone; the last full one"
+                   " when it is left out", TEXT)  # fmt: skip
 
 
 def limit(usual: int) -> JSON:
@@ -159,6 +170,11 @@ def openapi(server: str) -> JSON:
                               STATION, FROM, TO, limit(100), CURSOR),
             "/energy": _get("Energy per bucket and evse", _list_of("energy"), grain, STATION,
                             FROM, TO),
+            "/uptime": _get("Uptime per evse of a month and of the twelve months that end with it:"
+                            " (in service - (outage - excluded)) / in service, by the second;"
+                            " null without service",
+                            _list_of("uptime", month=TEXT, next_cursor=NEXT), MONTH, STATION,
+                            limit(500), CURSOR),
             "/commands/{command_id}": _get("What became of a command", _ref("Outcome"), number,
                                            missing="Unknown command"),
         },

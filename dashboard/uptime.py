@@ -93,6 +93,20 @@ def uptime(in_service: int, down: int, excluded: int) -> float | None:
     return share(in_service - (down - excluded), in_service)
 
 
+def counted(in_service: int, down: int, excluded: int, unknown: int) -> dict[str, Any]:
+    """The seconds and their shares as the API tells them; shares are null without service."""
+    shares = {
+        "uptime": uptime(in_service, down, excluded),
+        "uptime_without_exclusions": uptime(in_service, down, 0),
+        "connected": share(in_service - unknown, in_service),
+    }
+    return {
+        "in_service_seconds": in_service, "outage_seconds": down, "excluded_seconds": excluded,
+        "without_contact_seconds": unknown,
+        **{name: None if value is None else round(value, 6) for name, value in shares.items()},
+    }  # fmt: skip
+
+
 def share(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 

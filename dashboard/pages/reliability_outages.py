@@ -1,6 +1,7 @@
 """Lists of outages and of failed attempts; each leads to its evidence."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from dash import html
@@ -67,7 +68,7 @@ def _outage(view: View, row: Row) -> list[Child]:
     form = formatter()
     counted = row["seconds"] - row["excluded"]
     href = view.href(outage=str(row["outage_id"]), attempt="")
-    start = html.A(form.stamp(row["started_at"], seconds=False), href=href, className="row")
+    start = html.A(moment(row["started_at"]), href=href, className="row")
     going = row["ended_at"] is None
     return [
         start,
@@ -79,6 +80,13 @@ def _outage(view: View, row: Row) -> list[Child]:
         form.number(row["lost"], 1),
         form.length(counted) if counted else t("excluded"),
     ]  # fmt: skip
+
+
+def moment(at: datetime) -> str:
+    """Date and time; the year only where it is another one than now."""
+    form = formatter()
+    year = at.astimezone(form.zone).year != datetime.now(form.zone).year
+    return f"{form.date(at, year=year)} {form.time(at)}"
 
 
 def evses_words(row: Row) -> str:
@@ -119,13 +127,12 @@ def build_name(row: Row) -> str:
 
 
 def _attempt(view: View, row: Row) -> list[Child]:
-    form = formatter()
     later = (
         t("succeeded") if row["visit_succeeded"] else html.Span(t("gave up"), className="strong")
     )
     evse = t("evse {n}", n=row["evse_id"]) if row["evse_id"] else ""
     return [
-        html.A(form.stamp(row["started_at"], seconds=False),
+        html.A(moment(row["started_at"]),
                href=view.href(attempt=str(row["attempt_id"]), outage=""), className="row"),
         row["site"] or UNKNOWN, f"{row['station_id']} {evse}", build_name(row),
         t(STAGES[row["stage"]]), result_words(row), later,

@@ -240,14 +240,12 @@ class Ranking:
         form, seconds = formatter(), one.seconds
         part = (seconds.occupancy or 0) / most
         daily = per_day(one.energy_wh, seconds)
-        change = difference(seconds.occupancy, before)
-        kind = "up" if (change or 0) > 0 else "down"
         return [
             html.A(group_name(one, self.level), href=self._href(one, href)),
             form.number(len(one.lines)),
             html.B(form.percent(seconds.occupancy, 1)),
             html.Span(html.I(style={"width": f"{part * 100:.0f}%"}), className="share"),
-            html.Span(form.points(change), className=kind) if change is not None else "",
+            delta(seconds.occupancy, before),
             form.percent(share(seconds.charging, seconds.occupied)),
             form.percent(seconds.idle_share),
             form.number(None if daily is None else daily / 1000, 1),

@@ -103,6 +103,34 @@ FROM state_month
 WHERE evse_key = ANY(:evse_keys) AND bucket >= :start AND bucket < :end
 GROUP BY evse_key, bucket;
 
+-- name: evse_uptime
+-- A month and the year that ends with it of some evses in order of station and number: seconds in
+-- service, down, excluded and without contact.
+WITH wanted AS MATERIALIZED (
+    SELECT e.evse_key, e.station_id, e.evse_id FROM evse e
+    WHERE (e.station_id, e.evse_id) > (:after_station, :after_evse::integer)
+        AND (:station_id::text IS NULL OR e.station_id = :station_id)
+        AND EXISTS (SELECT FROM evse_timeline t WHERE t.evse_key = e.evse_key)
+    ORDER BY e.station_id, e.evse_id LIMIT :limit
+)
+SELECT w.station_id, w.evse_id,
+    coalesce(sum(seconds) FILTER (WHERE bucket >= :month), 0)::bigint AS in_service,
+    coalesce(sum(seconds) FILTER (WHERE bucket >= :month AND cause IS NOT NULL), 0)::bigint AS down,
+    coalesce(sum(seconds) FILTER (WHERE bucket >= :month AND excluded_because IS NOT NULL), 0
+        )::bigint AS excluded,
+    coalesce(sum(seconds) FILTER (WHERE bucket >= :month AND state = 'unknown'), 0
+        )::bigint AS unknown,
+    coalesce(sum(seconds), 0)::bigint AS year_in_service,
+    coalesce(sum(seconds) FILTER (WHERE cause IS NOT NULL), 0)::bigint AS year_down,
+    coalesce(sum(seconds) FILTER (WHERE excluded_because IS NOT NULL), 0)::bigint AS year_excluded,
+    coalesce(sum(seconds) FILTER (WHERE state = 'unknown'), 0)::bigint AS year_unknown
+FROM wanted w
+LEFT JOIN state_month m ON m.evse_key = w.evse_key
+    AND m.evse_key = ANY(ARRAY(SELECT evse_key FROM wanted))
+    AND m.bucket >= :start AND m.bucket < :end
+GROUP BY w.station_id, w.evse_id
+ORDER BY w.station_id, w.evse_id;
+
 -- name: days
 -- Seconds per day and state of single evses.
 SELECT bucket, state, sum(seconds)::bigint AS seconds
