@@ -7,6 +7,7 @@ session.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 from babel.numbers import get_currency_precision
 from flask_login import current_user
@@ -70,6 +71,12 @@ def read(session_ids: Sequence[int]) -> dict[int, Doubted]:
         for row in queries.decisions_about(connection, **ids):
             found[row["session_id"]].decisions.append(row)
     return found
+
+
+def decisions(connection: Any, session_id: int) -> list[Row]:
+    """What was decided about a session, oldest first."""
+    rows: list[Row] = queries.decisions_about(connection, session_ids=[session_id])
+    return rows
 
 
 def decided(at_most: int) -> list[Row]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from dashboard import doubts
 from dashboard.books import queries
 from dashboard.data import Row, deps
 
@@ -23,6 +24,7 @@ class Trail:
     disputes: list[Row] = field(default_factory=list)
     reviews: list[Row] = field(default_factory=list)
     mails: list[Row] = field(default_factory=list)
+    decisions: list[Row] = field(default_factory=list)
 
     @property
     def receipt(self) -> Row | None:
@@ -76,4 +78,5 @@ def _trail(connection: Any, payment: Row | None, session: Row | None) -> Trail:
         queries.disputes_of(connection, **of_payment),
         queries.reviews_of(connection, **both),
         queries.mails_of(connection, receipt_ids=numbers),
+        doubts.decisions(connection, session["session_id"]) if session else [],
     )

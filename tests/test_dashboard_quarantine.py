@@ -139,8 +139,10 @@ def test_a_decision_is_a_row_with_who_and_why(
     ).fetchone() or ("",)
     assert subject == f"session {odd}"
     apply_decisions(connection)
-    for search in ("?show=decided", f"?session={odd}"):
-        text = shown(carol, "/app/review", search)
+    pages = (("/app/review", "?show=decided"), ("/app/review", f"?session={odd}"),
+             ("/app/ledger", "?payment=8F3K-27W"))  # fmt: skip
+    for path, search in pages:
+        text = shown(carol, path, search)
         assert CAROL in text
         assert "the display showed it" in text
 

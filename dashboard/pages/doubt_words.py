@@ -92,3 +92,20 @@ def _at(text: str | None) -> str:
         return UNKNOWN
     form, at = formatter(), datetime.fromisoformat(text)
     return f"{form.date(at)} {form.time(at, seconds=True)}"
+
+
+def decision_words(row: Row) -> str:
+    """Corrected, 12.00 kWh to 9.00 kWh: by whom, when, why."""
+    form = formatter()
+    what = t(DECISIONS[row["decision"]])
+    if row["applied_at"] is not None:
+        what += f", {old_and_new(row['old_wh'], row['new_wh'])}"
+    return t("{what}: {who}, {time}, {reason}", what=what, who=row["decided_by"],
+             time=form.stamp(row["decided_at"], seconds=False), reason=row["reason"])  # fmt: skip
+
+
+def old_and_new(old_wh: int, new_wh: int) -> str:
+    form = formatter()
+    if old_wh == new_wh:
+        return form.kwh(new_wh, 3)
+    return f"{form.kwh(old_wh, 3)} → {form.kwh(new_wh, 3)}"

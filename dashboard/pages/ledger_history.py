@@ -7,6 +7,7 @@ from dash import html
 from dashboard.components import Child, command_trail
 from dashboard.data import Row
 from dashboard.i18n import formatter, mark, t, tn
+from dashboard.pages.doubt_words import decision_words
 from dashboard.pages.ledger_words import (
     REFUND_KINDS,
     REFUND_STATES,
@@ -31,6 +32,11 @@ def parts(found: Trail) -> list[Child]:
         _block(t("Refunds"), [_refund(row, found.currency) for row in found.refunds], "refunds"),
         _block(t("Disputes"), [_dispute(row) for row in found.disputes]),
         _block(t("Review"), [_review(row, found.currency) for row in found.reviews]),
+        _block(
+            t("Decisions about its energy"),
+            [html.P(_decision(row)) for row in found.decisions],
+            "decisions",
+        ),
         _block(t("Mails"), [_mail(row) for row in found.mails], "mails"),
         _states(found.events),
     ]
@@ -87,6 +93,12 @@ def _review(row: Row, currency: str) -> Child:
     done = t("decided {date}: {note}", date=form.date(row["resolved_at"]),
              note=row["resolution"] or "")  # fmt: skip
     return html.P([link, " ", amount, " ", html.Span(done, className="mut")])
+
+
+def _decision(row: Row) -> list[Child]:
+    session = html.A(t("Session {n}", n=row["session_id"]),
+                     href=f"/app/review?session={row['session_id']}")  # fmt: skip
+    return [session, " ", html.Span(decision_words(row), className="mut")]
 
 
 def _mail(row: Row) -> Child:

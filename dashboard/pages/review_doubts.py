@@ -15,7 +15,13 @@ from dashboard.data import Row
 from dashboard.doubts import Doubted
 from dashboard.format import unit
 from dashboard.i18n import formatter, mark, t
-from dashboard.pages.doubt_words import DECISIONS, register, sentence
+from dashboard.pages.doubt_words import (
+    DECISIONS,
+    decision_words,
+    old_and_new,
+    register,
+    sentence,
+)
 from dashboard.pages.frame import named
 from dashboard.pages.ledger_refund import problem
 from dashboard.pages.ledger_words import known, state_words
@@ -116,23 +122,6 @@ def _history(found: Doubted) -> Child:
         return None
     items = [html.Li(decision_words(row)) for row in found.decisions]
     return html.Ol(items, className="doubt-history mut")
-
-
-def decision_words(row: Row) -> str:
-    """Corrected, 12.00 kWh to 9.00 kWh: by whom, when, why."""
-    form = formatter()
-    what = known(DECISIONS, row["decision"])
-    if row["applied_at"] is not None:
-        what += f", {old_and_new(row['old_wh'], row['new_wh'])}"
-    return t("{what}: {who}, {time}, {reason}", what=what, who=row["decided_by"],
-             time=form.stamp(row["decided_at"], seconds=False), reason=row["reason"])  # fmt: skip
-
-
-def old_and_new(old_wh: int, new_wh: int) -> str:
-    form = formatter()
-    if old_wh == new_wh:
-        return form.kwh(new_wh, 3)
-    return f"{form.kwh(old_wh, 3)} → {form.kwh(new_wh, 3)}"
 
 
 # -- deciding ---------------------------------------------------------------------------------
