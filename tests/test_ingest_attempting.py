@@ -426,7 +426,8 @@ def pay(connection: Connection, at: datetime, number: int, **columns: Any) -> in
         "INSERT INTO payment (reference, channel, operator_id, evse_key, owner_hash, currency,"
         " hold, created_at, id_token, state, session_id, start_command_id)"
         " SELECT %(reference)s, 'guest', 1, min(evse_key), '\\xabcd', 'SEK', 30000, %(at)s,"
-        " %(token)s, %(state)s, %(session_id)s, %(start_command_id)s FROM evse RETURNING payment_id",
+        " %(token)s, %(state)s, %(session_id)s, %(start_command_id)s FROM evse"
+        " RETURNING payment_id",
         {"reference": f"AAAA-{number}", "at": at, "token": f"ONCE{number}", **given},
     ).fetchone()
     assert row is not None
