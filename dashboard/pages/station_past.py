@@ -89,7 +89,9 @@ def stretches(
     """(state, begin, end) in hours since `since`; unknown before any word and out of contact."""
     marks = [(max(row["status_at"], since), state_of(row)) for row in rows]
     if evse["is_online"] and evse["state_since"]:
-        marks.append((max(evse["state_since"], since), evse["state"]))
+        # silent and derated are a judgement on time that was available
+        state = {"silent": "available", "derated": "available"}.get(evse["state"], evse["state"])
+        marks.append((max(evse["state_since"], since), state))
     lost = evse["contact_changed_at"] if not evse["is_online"] else None
     if lost:
         marks = [(at, state) for at, state in marks if at < lost] + [(max(lost, since), "unknown")]
