@@ -271,7 +271,13 @@ def _check_ports(
 
 def _demo_data(given: Settings, connection: "Connection", key: str, days: int) -> tuple[int, str]:
     from billing.demo import add_prices
-    from ingest.simulator.demo import count_evses, fill_history, has_history, prepare
+    from ingest.simulator.demo import (
+        book_history,
+        count_evses,
+        fill_history,
+        has_history,
+        prepare,
+    )
 
     sites, own_password = prepare(connection, key)
     add_prices(connection)
@@ -279,7 +285,9 @@ def _demo_data(given: Settings, connection: "Connection", key: str, days: int) -
         label = f"Writing {days} days of history"
         with click.progressbar(length=count_evses(sites), label=label) as bar:
             sessions, seconds = fill_history(connection, dsn_of(given), sites, days, bar.update)
-        click.echo(f"{sessions:,} sessions in {seconds:.0f} s")
+        click.echo(f"{sessions:,} sessions in {seconds:.0f} s; adding them up ...")
+        seconds = book_history(connection, dsn_of(given))
+        click.echo(f"Time per state, attempts and rollups in {seconds:.0f} s")
     return sum(len(site.stations) for site in sites), own_password
 
 

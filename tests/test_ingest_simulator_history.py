@@ -1,9 +1,11 @@
 """The demo's past: written once, whole, however often the first start is interrupted."""
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
-from ingest.simulator.demo import fill_history, has_history, prepare
+from ingest.simulator.demo import book_history, fill_history, has_history, prepare
 from ingest.simulator.history import write_history
+from ingest.timelines import differences
 from sql.database import Connection
 
 COUNT = "SELECT evse_key, count(*) FROM session GROUP BY evse_key"
@@ -32,7 +34,15 @@ def test_an_interrupted_history_is_continued_and_a_finished_one_left_alone(
     assert before <= after
     assert sum(steps) == len(evses)
     assert connection.execute(WRONG).fetchone() == (0,)
+    assert not has_history(connection)
+    book_history(connection, database)
     assert has_history(connection)
+    booked = (
+        "SELECT (SELECT count(*) FROM attempt WHERE session_id IS NOT NULL), count(*) FROM session"
+    )
+    attempts, sessions = connection.execute(booked).fetchone() or ()
+    assert attempts == sessions
+    assert differences(connection, datetime.now(UTC) - timedelta(days=4), datetime.now(UTC)) == []
 
 
 def test_a_database_with_a_past_of_its_own_gets_no_other(connection: Connection) -> None:

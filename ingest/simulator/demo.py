@@ -1,16 +1,21 @@
 """What the demo puts into the database before anything runs."""
 
+import multiprocessing
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from ingest.admin import add_station, add_token, has_station, set_password
+from ingest.attempting import book_attempts
+from ingest.decisions import judge_sessions
 from ingest.simulator.history import write_history
 from ingest.simulator.network import Site
 from ingest.simulator.seed import password_of, queries, register
 from ingest.simulator.troubles import troubles
 from ingest.timelines import book_time
-from sql.database import Connection
+from sql.database import Connection, connect
+from sql.processes import end_with_parent
 from sql.queries import load_queries
 
 job_queries = load_queries("jobs")
@@ -63,10 +68,31 @@ def fill_history(
     put_troubles(connection, sites, end - timedelta(days=days), end)
     sessions = write_history(dsn, sites, days=days, processes=2, progress=progress, done=done)
     connection.execute("ANALYZE")
-    connection.execute("CALL process_refresh_requests()")
-    book_time(connection)
-    job_queries.note_end(connection, job=JOB, error=None)
     return sessions, time.monotonic() - started
+
+
+def book_history(connection: Connection, dsn: str) -> float:
+    """What the jobs make of it, side by side: rollups, attempts, doubts, time per state.
+
+    Returns the seconds it took.
+    """
+    started = time.monotonic()
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context, initializer=end_with_parent) as pool:
+        others = [pool.submit(_book, dsn, work) for work in (book_attempts, judge_sessions)]
+        connection.execute("CALL process_refresh_requests()")
+        book_time(connection)
+        for other in others:
+            other.result()
+    book_time(connection)  # an attempt that failed may be an outage
+    job_queries.note_end(connection, job=JOB, error=None)
+    return time.monotonic() - started
+
+
+def _book(dsn: str, work: Callable[[Connection], object]) -> None:
+    with connect(dsn, application_name="kilowatch history") as connection:
+        connection.execute("SET synchronous_commit = off")  # made again if it is lost
+        work(connection)
 
 
 def put_troubles(
