@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 
 from tests.bench import (
+    audit,
     closing,
     crowd,
     ingest,
@@ -31,6 +32,7 @@ ON_THE_RIG: dict[str, Callable[[Database], list[Table]]] = {
     "limit": limit.tables,
 }
 COUNTED: dict[str, Callable[..., list[Table]]] = {
+    "audit": audit.tables,
     "closing": closing.tables,
     "ledger": ledger.tables,
     "payments": payments.tables,

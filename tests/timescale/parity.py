@@ -53,14 +53,15 @@ def carry_over(source: Connection, target: Connection, now: datetime = NOW) -> d
     Rollups of readings are not carried over: each engine makes its own. All other triggers of the
     target stay silent, as what they would write is carried over, too.
     """
-    known = {row[0] for row in target.execute(TABLES.encode())}
-    assert "public.meter_value" in known
     counts = {}
     for table, is_hypertable, columns in target.execute(TABLES.encode()).fetchall():
+        if source.execute("SELECT to_regclass(%s)", [table]).fetchone() == (None,):
+            continue  # how one engine keeps its rollups
         role = "origin" if is_hypertable else "replica"
         target.execute(f"SET session_replication_role = {role}".encode())
         target.execute(f"DELETE FROM {table}".encode())  # noqa: S608
         counts[table] = _carry(source, target, table, columns)
+    assert counts["public.meter_value"]
     target.execute("SET session_replication_role = origin")
     for table, column in target.execute(NUMBERED.encode()).fetchall():
         go_on = f"SELECT setval(pg_get_serial_sequence(%s, %s), max({column})) FROM {table}"  # noqa: S608
@@ -124,7 +125,7 @@ def questions() -> Iterator[tuple[str, str]]:
 def answer(connection: Connection, text: str, given: dict[str, Any]) -> list[str]:
     """The rows as text, sorted: engines may differ in the order of equals."""
     with connection.transaction(force_rollback=True):
-        rows = connection.execute(text.encode(), given).fetchall()
+        rows = connection.execute(text.encode(), given or None).fetchall()
     return sorted(map(str, map(_told, rows)))
 
 
@@ -162,6 +163,8 @@ VALUES: dict[str, list[Any]] = {
     "before_id": [0, 2**62],
     "cursor_id": [0, 2**62],
     "after": ["", "N1"],
+    "after_station": ["", "N0"],
+    "after_evse": [0],
     "direction": ["", "in"],
     "action": ["", "Transaction"],
     "errors_only": [False, True],
