@@ -26,7 +26,7 @@ from dashboard.components import (
 )
 from dashboard.data import Row
 from dashboard.i18n import formatter, mark, t, tn
-from dashboard.pages import review_doubts
+from dashboard.pages import review_decide, review_doubts
 from dashboard.pages.frame import Page, frame, live_stamp, spacer, title
 from dashboard.pages.ledger_figures import subject_words
 from dashboard.pages.ledger_refund import problem
@@ -109,7 +109,7 @@ def item(row: Row, now: datetime, doubted: doubts.Doubted | None = None, *, acts
     )  # fmt: skip
     if doubted is not None:
         evidence = review_doubts.evidence(doubted)
-        decide = review_doubts.form(doubted) if acts else None
+        decide = review_decide.form(doubted) if acts else None
     else:
         told = readable(row["evidence"], row["currency"] or "SEK") if row["evidence"] else None
         evidence = html.Div(told, className="review-evidence") if told else None
@@ -181,7 +181,7 @@ def _past() -> Child:
 
 def register(staff: Dash) -> None:
     """Take, decide; the queue is drawn anew, and whenever it changes."""
-    review_doubts.register_callbacks(staff)
+    review_decide.register(staff)
 
     @staff.callback(
         Output("review-notice", "children"),
