@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from sql.database import Connection
 from sql.queries import load_queries
 
 queries = load_queries("timelines")
+FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Timeline(NamedTuple):
@@ -74,14 +75,20 @@ def _said(outage: Outage) -> tuple[Any, ...]:
 
 
 def refold(
-    connection: Connection, wanted: dict[int, datetime], now: datetime, zone: ZoneInfo
+    connection: Connection,
+    wanted: dict[int, datetime],
+    now: datetime,
+    zone: ZoneInfo,
+    until_at: datetime | None = None,
 ) -> Iterator[Refold]:
-    """Fold the evses, each from an instant on (or earlier: a midnight, an outage's beginning)."""
+    """Fold the evses, each from an instant on (or earlier: a midnight, an outage's beginning), up
+    to now or to a midnight: then nothing stays open."""
     queries.lock_timelines(connection, evse_keys=list(wanted))
     rows = queries.timelines(connection, evse_keys=list(wanted))
     timelines = [Timeline._make(row) for row in rows if row[-1] is not None]
     from_ats = _beginnings(connection, timelines, wanted, zone)
-    keys = {"evse_keys": list(from_ats), "from_ats": list(from_ats.values())}
+    keys: dict[str, Any] = {"evse_keys": list(from_ats), "from_ats": list(from_ats.values())}
+    keys["until_at"] = until_at or FOREVER
     evidence = _evidence(connection, timelines, keys)
     recorded = _by_evse(queries.recorded_facts(connection, **keys))
     known = _by_evse(queries.recorded_outages(connection, **keys))
@@ -89,7 +96,8 @@ def refold(
         key = timeline.evse_key
         facts = {Fact(*row[:5]): row[5] for row in recorded.get(key, ())}
         told = {(row[0], row[2]): (row[1], row[3], row[4]) for row in known.get(key, ())}
-        yield _refold(timeline, from_ats[key], evidence[key], facts, told, now, zone)
+        end = (until_at or now, until_at is None)
+        yield _refold(timeline, from_ats[key], evidence[key], facts, told, end, zone)
 
 
 def _refold(
@@ -98,13 +106,14 @@ def _refold(
     evidence: Evidence,
     recorded: dict[Fact, int],
     known: dict[tuple[datetime, str], tuple[Any, ...]],
-    now: datetime,
+    end: tuple[datetime, bool],
     zone: ZoneInfo,
 ) -> Refold:
-    second = now.replace(microsecond=0)
+    """`end`: up to when, and whether the last segment goes on there."""
+    second, goes_on = end[0].replace(microsecond=0), end[1]
     segments = fold(evidence, max(from_at, in_service_from(timeline)), second)
     parts = list(pieces(segments, zone))
-    is_open = bool(parts) and parts[-1].ended_at == second
+    is_open = goes_on and bool(parts) and parts[-1].ended_at == second
     is_open = is_open and not _has_left(timeline, second)
     closed = parts[:-1] if is_open else parts
     facts = [Fact(p.started_at, p.seconds, p.state, p.cause, p.excluded_because) for p in closed]

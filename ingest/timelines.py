@@ -93,10 +93,13 @@ def _outage_rows(one: Refold) -> Iterator[tuple[Any, ...]]:
 def differences(
     connection: Connection, from_at: datetime, until_at: datetime, now: datetime | None = None
 ) -> list[Difference]:
-    """Facts, outages and rollups of [from_at, until_at) against a fold of all raw facts."""
+    """Facts, outages and rollups of the days of [from_at, until_at) against a fold of all raw
+    facts."""
     now = now or datetime.now(UTC)
     book_time(connection, now)
     zone = zone_of(connection)
+    if midnight(until_at, zone) < until_at:
+        until_at = midnight(until_at, zone, days=1)
     rows = queries.rollup_differences(
         connection, from_at=midnight(from_at, zone), until_at=until_at
     )
@@ -106,7 +109,8 @@ def differences(
     keys = [row[0] for row in queries.timed_evses(connection)]
     for some in (keys[i : i + BATCH] for i in range(0, len(keys), BATCH)):
         with connection.transaction():
-            for one in refold(connection, dict.fromkeys(some, from_at), now, zone):
+            wanted = dict.fromkeys(some, from_at)
+            for one in refold(connection, wanted, now, zone, until_at if until_at < now else None):
                 found += _differing(one, until_at)
     return found
 
@@ -121,7 +125,7 @@ def _differing(one: Refold, until_at: datetime) -> Iterator[Difference]:
                 f"state of {evse}", fact.started_at, f"{said} x {recorded + times}", f"x {recorded}"
             )
     for outage in one.changed_outages():
-        if outage.started_at < until_at and (outage.ended_at or until_at) < until_at:
+        if (outage.ended_at or until_at) < until_at:  # what goes on then has another end by now
             known = one.recorded_outages.get((outage.started_at, outage.cause))
             yield Difference(f"outage of {evse}", outage.started_at, str(outage[1:5]), str(known))
     for started_at, cause in one.gone_outages():

@@ -190,6 +190,8 @@ def test_any_order_of_evidence_and_any_rhythm_of_folding_books_the_same(
                 book_time(dice.choice([evses.connection, other]), at(dice.uniform(90, 120)))
     book_time(evses.connection, UNTIL)
     assert differences(evses.connection, START - timedelta(days=1), UNTIL, UNTIL) == []
+    day = datetime(2026, 3, 29, 22, tzinfo=UTC)  # one alone is folded the same
+    assert differences(evses.connection, day, day + timedelta(days=1), UNTIL) == []
     sums = "SELECT evse_key, state, sum(seconds) FROM state_day GROUP BY 1, 2 ORDER BY 1, 2"
     with evses.connection.transaction():  # one now() for all
         days = evses.rows(sums)

@@ -1,5 +1,6 @@
 -- What the job `timelines` reads and writes: raw facts of evses in, facts of time and outages out.
--- `evse_keys` and `from_ats` are arrays of one length: each evse from its own instant on.
+-- `evse_keys` and `from_ats` are arrays of one length: each evse from its own instant on, all up
+-- to `until_at`.
 
 -- name: time_zone$
 -- The operator's time zone, as the database counts days.
@@ -63,7 +64,7 @@ JOIN outage o ON o.evse_key = n.evse_key AND o.started_at < n.from_at
     AND (o.ended_at IS NULL OR o.ended_at >= n.from_at)
 GROUP BY n.evse_key;
 
--- name: contacts(evse_keys, from_ats)
+-- name: contacts(evse_keys, from_ats, until_at)
 -- Contact with the evses' stations, with the last change before.
 SELECT n.evse_key, c.at, c.is_online, c.cause
 FROM unnest(:evse_keys::integer[], :from_ats::timestamptz[]) AS n(evse_key, from_at)
@@ -74,11 +75,11 @@ CROSS JOIN LATERAL (
         ORDER BY at DESC, recorded_at DESC LIMIT 1)
     UNION ALL
     SELECT at, recorded_at, is_online, cause FROM contact_history c
-    WHERE c.station_id = e.station_id AND c.at >= n.from_at
+    WHERE c.station_id = e.station_id AND c.at >= n.from_at AND c.at < :until_at
 ) c
 ORDER BY n.evse_key, c.at, c.recorded_at;
 
--- name: statuses(evse_keys, from_ats)
+-- name: statuses(evse_keys, from_ats, until_at)
 -- Statuses of connectors and of the station as a whole (connector 0), each with its last before.
 SELECT n.evse_key, h.status_at, h.connector_id, h.status, h.charging_state, h.error_code
 FROM unnest(:evse_keys::integer[], :from_ats::timestamptz[]) AS n(evse_key, from_at)
@@ -96,21 +97,24 @@ CROSS JOIN LATERAL (
     UNION ALL
     SELECT status_at, received_at, connector_id, status, charging_state, error_code
     FROM status_history h WHERE h.evse_key = e.evse_key AND h.status_at >= n.from_at
+        AND h.status_at < :until_at
     UNION ALL
     SELECT status_at, received_at, 0, status, charging_state, error_code
     FROM status_history h WHERE h.evse_key = -s.station_key AND h.status_at >= n.from_at
+        AND h.status_at < :until_at
 ) h
 ORDER BY n.evse_key, h.status_at, h.received_at, h.connector_id, h.status, h.charging_state,
     h.error_code;
 
--- name: charges(evse_keys, from_ats)
+-- name: charges(evse_keys, from_ats, until_at)
 -- Sessions that end after the instant or go on, and the last that ended before.
 SELECT n.evse_key, o.session_id, o.started_at, o.ended_at, o.charged_until,
     x.ats, x.states
 FROM unnest(:evse_keys::integer[], :from_ats::timestamptz[]) AS n(evse_key, from_at)
 CROSS JOIN LATERAL (
     SELECT session_id, started_at, ended_at, charged_until FROM session o
-    WHERE o.evse_key = n.evse_key AND (o.ended_at >= n.from_at OR o.ended_at IS NULL)
+    WHERE o.evse_key = n.evse_key AND o.started_at < :until_at
+        AND (o.ended_at >= n.from_at OR o.ended_at IS NULL)
     UNION ALL
     (SELECT session_id, started_at, ended_at, charged_until FROM session o
     WHERE o.evse_key = n.evse_key AND o.ended_at < n.from_at ORDER BY o.ended_at DESC LIMIT 1)
@@ -122,17 +126,18 @@ LEFT JOIN LATERAL (
 ) x ON true
 ORDER BY n.evse_key, o.session_id;
 
--- name: tries(evse_keys, from_ats)
+-- name: tries(evse_keys, from_ats, until_at)
 -- Attempts that failed or succeeded, from the last success before the instant on.
 SELECT n.evse_key, a.started_at, a.attempt_id, a.outcome = 'succeeded'
 FROM unnest(:evse_keys::integer[], :from_ats::timestamptz[]) AS n(evse_key, from_at)
 JOIN attempt a USING (evse_key)
-WHERE a.outcome IN ('failed', 'succeeded') AND a.started_at >= coalesce((
+WHERE a.outcome IN ('failed', 'succeeded') AND a.started_at < :until_at
+    AND a.started_at >= coalesce((
     SELECT max(b.started_at) FROM attempt b WHERE b.evse_key = n.evse_key
         AND b.outcome = 'succeeded' AND b.started_at < n.from_at), '-infinity')
 ORDER BY n.evse_key, a.started_at, a.attempt_id;
 
--- name: exclusions(evse_keys, from_ats)
+-- name: exclusions(evse_keys, from_ats, until_at)
 -- What people have excluded.
 SELECT n.evse_key, x.from_at, x.until_at, x.reason, x.created_by
 FROM unnest(:evse_keys::integer[], :from_ats::timestamptz[]) AS n(evse_key, from_at)
@@ -140,15 +145,16 @@ JOIN evse e USING (evse_key)
 JOIN station s USING (station_id)
 JOIN outage_exclusion x ON x.evse_key = e.evse_key OR x.station_id = s.station_id
     OR x.site_id = s.site_id
-WHERE x.revoked_at IS NULL AND x.until_at >= n.from_at
+WHERE x.revoked_at IS NULL AND x.until_at >= n.from_at AND x.from_at < :until_at
 ORDER BY n.evse_key, x.exclusion_id;
 
--- name: recorded_facts(evse_keys, from_ats)
+-- name: recorded_facts(evse_keys, from_ats, until_at)
 -- The facts that stand: those not taken back.
 SELECT f.evse_key, f.started_at, abs(f.seconds), f.state, f.cause, f.excluded_because,
     sum(sign(f.seconds))::integer
 FROM unnest(:evse_keys::integer[], :from_ats::timestamptz[]) AS n(evse_key, from_at)
 JOIN state_fact f ON f.evse_key = n.evse_key AND f.started_at >= n.from_at
+    AND f.started_at < :until_at
 GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(sign(f.seconds)) <> 0
 ORDER BY 1, 2;
 
@@ -175,11 +181,11 @@ ON CONFLICT (evse_key) DO UPDATE SET station_id = excluded.station_id, evse_id =
     state = excluded.state, cause = excluded.cause,
     excluded_because = excluded.excluded_because, revision = t.revision + 1;
 
--- name: recorded_outages(evse_keys, from_ats)
+-- name: recorded_outages(evse_keys, from_ats, until_at)
 -- The outages that began at or after the instant.
 SELECT o.evse_key, o.started_at, o.ended_at, o.cause, o.excluded_because, o.excluded_seconds
 FROM unnest(:evse_keys::integer[], :from_ats::timestamptz[]) AS n(evse_key, from_at)
-JOIN outage o ON o.evse_key = n.evse_key AND o.started_at >= n.from_at
+JOIN outage o ON o.evse_key = n.evse_key AND o.started_at >= n.from_at AND o.started_at < :until_at
 ORDER BY o.evse_key, o.started_at;
 
 -- name: drop_outages!
