@@ -13,7 +13,7 @@ log = logging.getLogger("kilowatch.audit")
 queries = load_queries("audit")
 
 HOUR = timedelta(hours=3)  # after midnight, when late rows have come and nobody looks at charts
-BUDGET_SECONDS = 1800.0  # for days that changed; what is left waits for the next night
+BUDGET_SECONDS = 900.0  # for days that changed; what is left waits for the next night
 KEEP = timedelta(days=400)
 
 
@@ -29,7 +29,7 @@ def audit_nightly(
     if _is_done(connection, yesterday, zone):
         return []
     done = _audit(connection, yesterday, zone, now)
-    queries.gather_days(connection, first_at=_first_at(connection, now, zone), zone=zone.key)
+    queries.gather_days(connection, zone=zone.key)
     began = time.monotonic()
     for (from_at,) in queries.waiting_days(connection, before=midnight(yesterday + DAY, zone)):
         if time.monotonic() - began > budget_seconds:
@@ -59,8 +59,3 @@ def _audit(connection: Connection, day: date, zone: ZoneInfo, now: datetime) -> 
         connection, at=now, name="night", checked=len(found), differences=0, **period
     )
     return found
-
-
-def _first_at(connection: Connection, now: datetime, zone: ZoneInfo) -> datetime:
-    days = wanted_days(connection, now)
-    return midnight(days[0], zone) if days else now

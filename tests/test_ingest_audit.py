@@ -206,22 +206,23 @@ def test_every_night_audits_the_day_before_once(played: Connection) -> None:
 
 
 def test_days_that_changed_or_differed_are_audited_again(played: Connection) -> None:
-    night = datetime(2026, 11, 22, 4, tzinfo=ZoneInfo("Europe/Stockholm"))
-    played.execute("DELETE FROM audit_request")
-    played.execute(
-        "INSERT INTO rollup_refresh_request (from_at, to_at) VALUES (%s, %s)",
-        [MIDNIGHTS[0] + timedelta(hours=5)] * 2,
-    )
-    assert audit_nightly(played, night) == [date(2026, 11, 21), date(2026, 11, 20)]
+    night = datetime(2026, 11, 21, 4, tzinfo=ZoneInfo("Europe/Stockholm"))
+    assert audit_nightly(played, night) == [date(2026, 11, 20)]
+    for moment in MIDNIGHTS[0] - timedelta(hours=40), MIDNIGHTS[0] + timedelta(hours=5):
+        played.execute(
+            "INSERT INTO rollup_refresh_request (from_at, to_at) VALUES (%s, %s)", [moment, moment]
+        )
+    tomorrow = [date(2026, 11, 21), date(2026, 11, 20)]  # no night has audited the 18th
+    assert audit_nightly(played, night + timedelta(days=1)) == tomorrow
     played.execute(f"DELETE FROM energy_15min WHERE {PLACES['quarter']}".encode())  # noqa: S608
     audit(played, night)
     (day,) = {row[0].date() for row in played.execute(
         "SELECT at AT TIME ZONE 'Europe/Stockholm' FROM number_difference"
         " WHERE name = 'energy_15min'"
     )}  # fmt: skip
-    tomorrow = night + timedelta(days=1)
-    assert audit_nightly(played, tomorrow, budget_seconds=-1) == [date(2026, 11, 22)]
-    assert day in audit_nightly(played, tomorrow + timedelta(days=1))
+    later = night + timedelta(days=2)
+    assert audit_nightly(played, later, budget_seconds=-1) == [date(2026, 11, 22)]
+    assert day in audit_nightly(played, later + timedelta(days=1))
 
 
 def test_readings_that_retention_removed_are_not_missed(played: Connection) -> None:

@@ -300,6 +300,14 @@ SELECT count(*) FROM state_fact WHERE started_at >= :from_at AND started_at < :u
 -- Attempts to charge in a period.
 SELECT count(*) FROM attempt WHERE started_at >= :from_at AND started_at < :until_at;
 
+-- name: hold_job(job)
+-- Waits until nobody runs the job, as sql/jobs.py would; then nobody does until it is released.
+SELECT pg_advisory_lock(hashtext('kilowatch job ' || :job));
+
+-- name: release_job(job)
+-- It may run again.
+SELECT pg_advisory_unlock(hashtext('kilowatch job ' || :job));
+
 -- name: place^
 -- The operator's zone, the first instant there is anything to audit, and from when on all readings
 -- are still there.
@@ -371,16 +379,17 @@ WHERE incident_id IN (SELECT incident_id FROM gone) AND resolved_at IS NULL;
 SELECT max(checked_at) FROM number_check
 WHERE name = 'night' AND from_at = :from_at AND until_at = :until_at;
 
--- name: gather_days(first_at, zone)!
--- What was asked for becomes days, each once; what is left undone waits for the next night.
+-- name: gather_days(zone)!
+-- What was asked for becomes days, each once; what is left undone waits for the next night. Days
+-- that no night has audited are left out: a past that is written in one go (an import) is audited
+-- by command.
 WITH asked AS (
     DELETE FROM audit_request RETURNING from_at, until_at
 )
 INSERT INTO audit_day (from_at)
-SELECT DISTINCT day AT TIME ZONE :zone FROM asked
-CROSS JOIN LATERAL generate_series(
-    date_trunc('day', greatest(from_at, :first_at) AT TIME ZONE :zone),
-    least(until_at, now()) AT TIME ZONE :zone, interval '1 day') AS day
+SELECT DISTINCT n.from_at FROM number_check n
+JOIN asked a ON a.from_at < n.until_at AND a.until_at >= n.from_at
+WHERE n.name = 'night'
 UNION
 SELECT date_trunc('day', at, :zone) FROM number_difference WHERE resolved_at IS NULL
 ON CONFLICT DO NOTHING;
