@@ -206,23 +206,27 @@ def uptime(deps: Deps) -> Answer:
     first = month_of(request.args, datetime.now(UTC).astimezone(zone).date())
     one, (station_id, evse_id) = month(first, zone), place_of(request.args)
     with deps.connection() as connection:
-        rows = uptime_queries.evse_uptime(
-            connection, month=one.start, start=one.year().start, end=one.end,
-            station_id=request.args.get("station_id"), after_station=station_id,
+        evses = uptime_queries.timed_evses(
+            connection, station_id=request.args.get("station_id"), after_station=station_id,
             after_evse=evse_id, limit=limit + 1,
         )  # fmt: skip
-    last = rows[limit - 1] if len(rows) > limit else None
+        keys = [row["evse_key"] for row in evses[:limit]]
+        rows = uptime_queries.evse_uptime(
+            connection, evse_keys=keys, month=one.start, start=one.year().start, end=one.end
+        )
+    known = {row["evse_key"]: row for row in rows}
+    last = evses[limit - 1] if len(evses) > limit else None
     more = f"{last['station_id']} {last['evse_id']}" if last else None
-    told = [_uptime(row) for row in rows[:limit]]
+    told = [_uptime(evse, known.get(evse["evse_key"], {})) for evse in evses[:limit]]
     return {"month": f"{first:%Y-%m}", "uptime": told, "next_cursor": more}, 200
 
 
-def _uptime(row: dict[str, Any]) -> dict[str, Any]:
+def _uptime(evse: dict[str, Any], row: dict[str, int]) -> dict[str, Any]:
+    names = ("in_service", "down", "excluded", "unknown")
     return {
-        "station_id": row["station_id"], "evse_id": row["evse_id"],
-        "month": counted(row["in_service"], row["down"], row["excluded"], row["unknown"]),
-        "year": counted(row["year_in_service"], row["year_down"], row["year_excluded"],
-                        row["year_unknown"]),
+        "station_id": evse["station_id"], "evse_id": evse["evse_id"],
+        "month": counted(*(row.get(name, 0) for name in names)),
+        "year": counted(*(row.get(f"year_{name}", 0) for name in names)),
     }  # fmt: skip
 
 

@@ -234,10 +234,12 @@ def read_outages(
 ) -> list[Row]:  # fmt: skip
     """Outages of the period, those of one site and cause that began together as one."""
     worth = {line.evse["evse_key"]: line.rate for line in lines}
+    first = min(worth, default=0)
+    rates = [worth.get(key, 0.0) for key in range(first, max(worth, default=0) + 1)]
     with deps().connection() as connection:
         rows: list[Row] = queries.outages(
-            connection, start=period.start, end=period.end, rated=list(worth),
-            rates=list(worth.values()), cause=cause, sort=sort, at_most=at_most, **scope.keys,
+            connection, start=period.start, end=period.end, first_key=first, rates=rates,
+            cause=cause, sort=sort, at_most=at_most, **scope.keys,
         )  # fmt: skip
     return rows
 

@@ -103,33 +103,36 @@ FROM state_month
 WHERE evse_key = ANY(:evse_keys) AND bucket >= :start AND bucket < :end
 GROUP BY evse_key, bucket;
 
+-- name: timed_evses
+-- Evses whose time is counted, in order of station and number, after a place in it.
+SELECT e.evse_key, e.station_id, e.evse_id FROM evse e
+WHERE (e.station_id, e.evse_id) > (:after_station, :after_evse::integer)
+    AND (:station_id::text IS NULL OR e.station_id = :station_id)
+    AND EXISTS (SELECT FROM evse_timeline t WHERE t.evse_key = e.evse_key)
+ORDER BY e.station_id, e.evse_id LIMIT :limit;
+
 -- name: evse_uptime
--- A month and the year that ends with it of some evses in order of station and number: seconds in
--- service, down, excluded and without contact.
-WITH wanted AS MATERIALIZED (
-    SELECT e.evse_key, e.station_id, e.evse_id FROM evse e
-    WHERE (e.station_id, e.evse_id) > (:after_station, :after_evse::integer)
-        AND (:station_id::text IS NULL OR e.station_id = :station_id)
-        AND EXISTS (SELECT FROM evse_timeline t WHERE t.evse_key = e.evse_key)
-    ORDER BY e.station_id, e.evse_id LIMIT :limit
-)
-SELECT w.station_id, w.evse_id,
+-- A month of some evses and the year that ends with it: seconds in service, down, excluded and
+-- without contact.
+SELECT evse_key,
     coalesce(sum(seconds) FILTER (WHERE bucket >= :month), 0)::bigint AS in_service,
     coalesce(sum(seconds) FILTER (WHERE bucket >= :month AND cause IS NOT NULL), 0)::bigint AS down,
     coalesce(sum(seconds) FILTER (WHERE bucket >= :month AND excluded_because IS NOT NULL), 0
         )::bigint AS excluded,
     coalesce(sum(seconds) FILTER (WHERE bucket >= :month AND state = 'unknown'), 0
         )::bigint AS unknown,
-    coalesce(sum(seconds), 0)::bigint AS year_in_service,
+    sum(seconds)::bigint AS year_in_service,
     coalesce(sum(seconds) FILTER (WHERE cause IS NOT NULL), 0)::bigint AS year_down,
     coalesce(sum(seconds) FILTER (WHERE excluded_because IS NOT NULL), 0)::bigint AS year_excluded,
     coalesce(sum(seconds) FILTER (WHERE state = 'unknown'), 0)::bigint AS year_unknown
-FROM wanted w
-LEFT JOIN state_month m ON m.evse_key = w.evse_key
-    AND m.evse_key = ANY(ARRAY(SELECT evse_key FROM wanted))
-    AND m.bucket >= :start AND m.bucket < :end
-GROUP BY w.station_id, w.evse_id
-ORDER BY w.station_id, w.evse_id;
+FROM (
+    SELECT evse_key, bucket, state, cause, excluded_because, seconds FROM state_month_total
+    WHERE evse_key = ANY(:evse_keys) AND bucket >= :start AND bucket < :end
+    UNION ALL
+    SELECT evse_key, bucket, state, cause, excluded_because, seconds FROM state_open
+    WHERE evse_key = ANY(:evse_keys) AND bucket >= :start AND bucket < :end
+) parts
+GROUP BY evse_key HAVING sum(seconds) <> 0;
 
 -- name: days
 -- Seconds per day and state of single evses.
@@ -162,14 +165,19 @@ GROUP BY bucket, state ORDER BY bucket;
 -- name: fleet_week
 -- Seconds of the whole fleet by weekday (1 Monday) and hour of the operator's clock.
 SELECT extract(isodow FROM local)::integer AS weekday, extract(hour FROM local)::integer AS hour,
-    sum(seconds)::bigint AS seconds,
-    coalesce(sum(seconds) FILTER (WHERE state IN ('preparing', 'charging', 'suspended',
-        'finished')), 0)::bigint AS occupied,
-    coalesce(sum(seconds) FILTER (WHERE state = 'charging'), 0)::bigint AS charging,
-    coalesce(sum(seconds) FILTER (WHERE state IN ('suspended', 'finished')), 0)::bigint AS idle
-FROM state_fleet_hour
-CROSS JOIN LATERAL (SELECT bucket AT TIME ZONE (SELECT time_zone FROM installation) AS local) l
-WHERE bucket >= :start AND bucket < :end
+    sum(seconds)::bigint AS seconds, sum(occupied)::bigint AS occupied,
+    sum(charging)::bigint AS charging, sum(idle)::bigint AS idle
+FROM (
+    SELECT bucket AT TIME ZONE (SELECT time_zone FROM installation) AS local,
+        sum(seconds) AS seconds,
+        coalesce(sum(seconds) FILTER (WHERE state IN ('preparing', 'charging', 'suspended',
+            'finished')), 0) AS occupied,
+        coalesce(sum(seconds) FILTER (WHERE state = 'charging'), 0) AS charging,
+        coalesce(sum(seconds) FILTER (WHERE state IN ('suspended', 'finished')), 0) AS idle
+    FROM state_fleet_hour
+    WHERE bucket >= :start AND bucket < :end
+    GROUP BY bucket
+) hours
 GROUP BY 1, 2;
 
 -- name: week
@@ -308,29 +316,23 @@ GROUP BY 1 ORDER BY 1;
 
 -- name: outages
 -- Outages that reach into a period, those of one site and cause that began within two minutes of
--- each other as one; worst first. `rates`: sessions a second of each evse, what its time is worth.
--- (Looked up in a sorted array: a plan for any parameters joins them the slowest way there is.)
-WITH worth AS MATERIALIZED (
-    SELECT coalesce(array_agg(evse_key ORDER BY evse_key), '{0}') AS keys,
-        array_agg(rate ORDER BY evse_key) AS rates
-    FROM unnest(:rated::integer[], :rates::double precision[]) AS w(evse_key, rate)
-), inside AS (
-    SELECT o.outage_id, o.evse_key, o.station_id, o.evse_id, o.started_at, o.ended_at, o.cause,
-        o.excluded_because, o.excluded_seconds, s.site_id,
-        CASE WHEN w.keys[width_bucket(o.evse_key, w.keys)] = o.evse_key
-            THEN w.rates[width_bucket(o.evse_key, w.keys)] ELSE 0 END AS rate,
+-- each other as one; worst first. `rates`: sessions a second of each evse from `first_key` on, what
+-- its time is worth.
+WITH inside AS (
+    SELECT o.outage_id, o.evse_key, o.started_at, o.ended_at, o.cause, o.excluded_because,
+        o.excluded_seconds, coalesce(s.site_id, -s.station_key) AS place,
         greatest(o.started_at, :start) AS from_at,
         least(coalesce(o.ended_at, 'infinity'), date_trunc('second', now()), :end) AS until_at
     FROM outage o
     JOIN station s USING (station_id)
-    CROSS JOIN worth w
     WHERE o.started_at < least(:end, now()) AND coalesce(o.ended_at, 'infinity') > :start
         AND (:evse_keys::integer[] IS NULL OR o.evse_key = ANY(:evse_keys))
         AND (:cause::text IS NULL OR o.cause = :cause)
 ), counted AS (
-    SELECT *, extract(epoch FROM until_at - from_at)::bigint AS seconds,
+    SELECT outage_id, evse_key, started_at, ended_at, cause, place,
+        extract(epoch FROM until_at - from_at)::integer AS seconds,
         CASE WHEN excluded_because IS NOT NULL
-            THEN extract(epoch FROM until_at - from_at)::bigint
+            THEN extract(epoch FROM until_at - from_at)::integer
         WHEN excluded_seconds = 0 THEN 0
         WHEN started_at >= :start AND ended_at <= :end THEN excluded_seconds
         ELSE (SELECT coalesce(sum(f.seconds), 0) FROM state_fact f
@@ -342,29 +344,38 @@ WITH worth AS MATERIALIZED (
             WHERE t.evse_key = inside.evse_key AND inside.ended_at IS NULL
                 AND t.open_since < until_at AND t.excluded_because IS NOT NULL)
         END AS excluded,
-        coalesce(started_at > lag(started_at) OVER w + interval '2 minutes', true) AS is_new
+        started_at > lag(started_at, 1, '-infinity') OVER w + interval '2 minutes' AS is_new
     FROM inside
     WHERE until_at > from_at
-    WINDOW w AS (PARTITION BY coalesce(site_id::text, station_id), cause ORDER BY started_at)
+    WINDOW w AS (PARTITION BY place, cause ORDER BY started_at)
 ), numbered AS (
-    SELECT *, sum(is_new::integer) OVER (
-        PARTITION BY coalesce(site_id::text, station_id), cause ORDER BY started_at) AS run
+    SELECT *, seconds * coalesce((:rates::double precision[])[evse_key - :first_key + 1], 0) AS lost,
+        count(*) FILTER (WHERE is_new) OVER (PARTITION BY place, cause ORDER BY started_at) AS run
     FROM counted
 ), gathered AS (
-    SELECT min(outage_id) AS outage_id, site_id, cause, min(station_id) AS station_id,
-        count(DISTINCT station_id) AS stations, min(evse_id) AS evse_id,
-        count(DISTINCT evse_key) AS evses, min(started_at) AS started_at,
+    SELECT place, cause, min(outage_id) AS outage_id, array_agg(evse_key) AS evse_keys,
+        min(started_at) AS started_at,
         CASE WHEN count(*) = count(ended_at) THEN max(ended_at) END AS ended_at,
-        sum(seconds)::bigint AS seconds, sum(excluded)::bigint AS excluded,
-        sum(seconds * rate) AS lost
-    FROM numbered
-    GROUP BY site_id, coalesce(site_id::text, station_id), cause, run
+        sum(seconds) AS seconds, sum(excluded)::bigint AS excluded, sum(lost) AS lost,
+        count(*) OVER () AS found
+    FROM numbered GROUP BY place, cause, run
+    ORDER BY CASE :sort::text WHEN 'time' THEN NULL
+            WHEN 'length' THEN sum(seconds)::double precision ELSE sum(lost) END
+        DESC NULLS LAST, started_at DESC, place
+    LIMIT :at_most
 )
-SELECT g.*, site.name AS site, count(*) OVER () AS found
-FROM gathered g LEFT JOIN site USING (site_id)
-ORDER BY CASE :sort::text WHEN 'time' THEN NULL WHEN 'length' THEN g.seconds::double precision
-        ELSE g.lost END DESC NULLS LAST, g.started_at DESC, g.outage_id
-LIMIT :at_most;
+SELECT g.outage_id, g.cause, g.started_at, g.ended_at, g.seconds, g.excluded, g.lost, g.found,
+    e.station_id, e.evse_id, e.stations, e.evses, site.site_id, site.name AS site
+FROM gathered g
+CROSS JOIN LATERAL (
+    SELECT min(station_id) AS station_id, min(evse_id) AS evse_id,
+        count(DISTINCT station_id) AS stations, count(*) AS evses
+    FROM evse WHERE evse_key = ANY(g.evse_keys)
+) e
+LEFT JOIN site ON site.site_id = g.place
+ORDER BY CASE :sort::text WHEN 'time' THEN NULL
+        WHEN 'length' THEN g.seconds::double precision ELSE g.lost END
+    DESC NULLS LAST, g.started_at DESC, g.place;
 
 -- name: outage^
 -- One outage with its evse and site.
