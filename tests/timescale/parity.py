@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
 UNKNOWN = "nothing was compared: no values are known for"
 WRITES = re.compile(r"\b(INSERT INTO|UPDATE \w+|DELETE FROM|pg_notify|nextval)\b")
-ROWS = 150  # a statement; WebAssembly takes no long ones
+VALUES_AT_ONCE, CHARACTERS = 2_000, 50_000  # a statement
 
 
 # -- carrying rows over ----------------------------------------------------------------------------
@@ -37,6 +37,20 @@ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
     AND c.relname NOT IN ('migration', 'installation')
 GROUP BY 1, 2 ORDER BY 2 DESC, 1
 """
+
+
+def _pieces(rows: Sequence[Sequence[str | None]]) -> Iterator[list[Sequence[str | None]]]:
+    """Some rows at a time: WebAssembly takes no long statements."""
+    some: list[Sequence[str | None]] = []
+    length = 0
+    for row in rows:
+        length += sum(len(value or "") + 8 for value in row)
+        if some and (length > CHARACTERS or len(some) * len(row) >= VALUES_AT_ONCE):
+            yield some
+            some, length = [], sum(len(value or "") + 8 for value in row)
+        some.append(row)
+    if some:
+        yield some
 
 
 NUMBERED = """
@@ -76,8 +90,7 @@ def _carry(source: Connection, target: Connection, table: str, columns: Sequence
     texts = ", ".join(f"{column}::text" for column in columns)
     rows = source.execute(f"SELECT {texts} FROM {table}".encode()).fetchall()  # noqa: S608
     mark = f"({', '.join(['%s'] * len(columns))})"
-    for start in range(0, len(rows), ROWS):
-        some = rows[start : start + ROWS]
+    for some in _pieces(rows):
         insert = f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE VALUES "  # noqa: S608
         values = [value for row in some for value in row]
         target.execute((insert + ", ".join([mark] * len(some))).encode(), values)
