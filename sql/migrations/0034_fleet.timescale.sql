@@ -105,6 +105,10 @@ CREATE FUNCTION rollup.fold_sessions() RETURNS void LANGUAGE sql AS $$
         seconds = kept.seconds + excluded.seconds;
 $$;
 
+-- Failed first attempts of a period, counted and listed without reading those that went well.
+CREATE INDEX attempt_first_failed ON attempt (started_at) INCLUDE (station_id, build_id)
+    WHERE is_first AND outcome NOT IN ('open', 'succeeded');
+
 -- Where the first month begins that begins at or after an instant.
 CREATE FUNCTION month_from(at timestamptz) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN at AT TIME ZONE {{time_zone}} = date_trunc('month', at AT TIME ZONE {{time_zone}})

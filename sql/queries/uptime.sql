@@ -275,16 +275,22 @@ GROUP BY e.evse_key;
 -- First attempts of visits that did not succeed, newest first; of one build when it is given.
 SELECT a.attempt_id, a.started_at, a.ended_at, a.station_id, a.evse_id, site.name AS site, a.stage,
     a.outcome, a.reason, a.energy_wh, a.visit_succeeded, b.vendor, b.model, b.firmware_version,
-    count(*) OVER () AS found
-FROM attempt a
+    (SELECT count(*) FROM attempt
+        WHERE started_at >= :start AND started_at < :end AND is_first
+            AND outcome NOT IN ('open', 'succeeded')
+            AND (:station_ids::text[] IS NULL OR station_id = ANY(:station_ids))
+            AND (:build_id::integer IS NULL OR build_id = :build_id)) AS found
+FROM (
+    SELECT * FROM attempt
+    WHERE started_at >= :start AND started_at < :end AND is_first
+        AND outcome NOT IN ('open', 'succeeded')
+        AND (:station_ids::text[] IS NULL OR station_id = ANY(:station_ids))
+        AND (:build_id::integer IS NULL OR build_id = :build_id)
+    ORDER BY started_at DESC LIMIT :at_most
+) a
 JOIN station_build b USING (build_id)
 LEFT JOIN site ON site.site_id = a.site_id
-WHERE a.started_at >= :start AND a.started_at < :end AND a.is_first
-    AND a.outcome NOT IN ('open', 'succeeded')
-    AND (:station_ids::text[] IS NULL OR a.station_id = ANY(:station_ids))
-    AND (:build_id::integer IS NULL OR a.build_id = :build_id)
-ORDER BY a.started_at DESC
-LIMIT :at_most;
+ORDER BY a.started_at DESC;
 
 -- name: attempt^
 -- One attempt with its build and site.
@@ -406,7 +412,9 @@ ORDER BY at LIMIT :at_most;
 -- What was told of an evse, or of its whole station, between two instants.
 SELECT evse_id, connector_id, status, charging_state, status_at, error_code
 FROM status_history
-WHERE station_id = :station_id AND evse_id IN (0, :evse_id)
+WHERE evse_key IN ((SELECT e.evse_key FROM evse e
+        WHERE e.station_id = :station_id AND e.evse_id = :evse_id),
+        (SELECT -s.station_key FROM station s WHERE s.station_id = :station_id))
     AND status_at >= :from_at AND status_at <= :until_at
 ORDER BY status_at LIMIT :at_most;
 
