@@ -97,7 +97,7 @@
   const share = (part, whole) => (whole ? (100 * part) / whole : null);
 
   /* ---- incidents ---- */
-  const GLYPH = { site_dark: "unknown", offline: "unknown", platform: "unknown", faulted: "faulted", token_guessing: "silent", silent_evse: "silent", failing_starts: "faulted", no_energy: "suspended", meter_frozen: "derated", derated: "derated", stuck_preparing: "preparing", ghost_session: "unknown", clock_off: "silent", rejected_connections: "unknown" };
+  const GLYPH = { site_dark: "unknown", offline: "unknown", platform: "unknown", faulted: "faulted", token_guessing: "silent", silent_evse: "silent", failing_starts: "faulted", no_energy: "suspended", meter_frozen: "derated", derated: "derated", stuck_preparing: "preparing", ghost_session: "unknown", clock_off: "silent", rejected_connections: "unknown", audit: "derated" };
 
   // whose stations can't be seen: what was running there may go on
   const SEEN_NOT = new Set(["site_dark", "offline", "platform"]);
