@@ -19,7 +19,8 @@ ROOT = Path(__file__).parent.parent
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 STAFF = {"board": "/app/", "stations": "/app/stations", "station": "/app/station/ODH-01",
-         "energy": "/app/energy", "ledger": "/app/ledger"}  # fmt: skip
+         "energy": "/app/energy", "ledger": "/app/ledger",
+         "reliability": "/app/reliability", "utilisation": "/app/utilisation"}  # fmt: skip
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
 SETTLE_MS = 4000
@@ -90,7 +91,7 @@ def for_readme(browser: Browser, base: str, password: str) -> None:
     images = ROOT / "docs" / "images"
     images.mkdir(exist_ok=True)
     page = staff(browser, base, password)
-    for name in ("board", "station", "energy", "ledger"):
+    for name in ("board", "station", "energy", "ledger", "reliability", "utilisation"):
         shoot(page, base + STAFF[name], images / f"{name}.png")
     choose(page, base, "sv", "light")
     shoot(page, base + "/app/", images / "board-light.png")
@@ -124,7 +125,7 @@ def everything(browser: Browser, base: str, password: str, folder: Path) -> None
             choose(page, base, language, theme)
             for name, path in STAFF.items():
                 shoot(page, base + path, folder / f"{name}-{language}-{theme}.png",
-                      full=name == "station")  # fmt: skip
+                      full=name in ("station", "reliability", "utilisation"))  # fmt: skip
             scheme = browser.new_page(
                 viewport=PHONE,
                 locale=f"{language}-SE",

@@ -26,5 +26,6 @@
   const mendAll = () => document.querySelectorAll(".choice").forEach(mend);
   kw.mount("station", () => setTimeout(mendAll, 300));
   kw.mount("refund-kind", () => setTimeout(mendAll));
+  kw.mount("exclude", () => setTimeout(mendAll, 300));
   document.addEventListener("change", () => setTimeout(mendAll));
 })(window.kilowatch);

@@ -51,6 +51,12 @@
     if (event.key === "Escape" && !event.target.closest?.("input, select, .dash-dropdown")) document.getElementById("past-close")?.click();
   });
 
+  kw.mount("exclude-pick", (select) => {
+    const send = () => window.dash_clientside.set_props("exclude-what", { value: select.value });
+    const what = document.querySelector("#exclude-what input, input#exclude-what")?.value || "";
+    if ([...select.options].some((option) => option.value === what)) select.value = what;
+    select.addEventListener("change", send);
+  });
   for (const id of ["exclude-from", "exclude-until"]) {
     kw.mount(id, (field) => {
       const input = field.matches("input") ? field : field.querySelector("input");
@@ -64,6 +70,10 @@
     if (!told) return;
     told.dataset.heard = "true";
     const address = location.href;
-    setTimeout(() => { if (location.href === address) kw.go(location.pathname + location.search.replace(/&?exclude=new/, "")); }, 6000);
+    setTimeout(() => {
+      if (location.href !== address) return;
+      history.replaceState(history.state, "", location.pathname + location.search.replace(/&?exclude=new/, ""));
+      location.reload();
+    }, 6000);
   }).observe(document.documentElement, { childList: true, subtree: true });
 })(window.kilowatch);

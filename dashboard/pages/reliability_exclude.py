@@ -106,10 +106,9 @@ def form(
                   autoComplete="off", placeholder="2026-11-22 14:00", maxLength=25)
         for name, at in zip(("from", "until"), edges, strict=True)
     ]  # fmt: skip
-    reasons = dcc.Dropdown(
+    reasons = dcc.RadioItems(
         [{"label": t(text), "value": code} for code, text in REASONS.items()], None,
-        id="exclude-reason", className="pick", clearable=False, searchable=False,
-        placeholder=t("Choose a reason"),
+        id="exclude-reason", className="reasons",
     )  # fmt: skip
     note = dcc.Input(id="exclude-note", className="field wide", autoComplete="off",
                      maxLength=exclusions.MOST_NOTE,
@@ -119,7 +118,7 @@ def form(
         what,
         html.Label([html.Span(t("From")), fields[0]]),
         html.Label([html.Span(t("Until")), fields[1]]),
-        html.Label([html.Span(t("Reason")), reasons], htmlFor="exclude-reason"),
+        html.Div(reasons, className="choice", title=t("Reason")),
         html.Label([html.Span(t("Proof")), note]),
         html.Div([html.Span(t("It stays in the books: with and without."), className="mut"),
                   html.Span(className="sp"), send], className="form-foot"),
@@ -159,9 +158,12 @@ def _what(view: View, scope: Scope) -> Child:
     chosen = (
         f"station:{view.station}" if view.station else f"site:{view.site}" if view.site else None
     )
-    pick = dcc.Dropdown(options, chosen, id="exclude-what", className="pick", clearable=False,
-                        placeholder=t("Site, station or evse"))  # fmt: skip
-    return html.Label([html.Span(t("What")), pick], htmlFor="exclude-what")
+    first = html.Option(t("Choose a site, a station or an evse"), value="")
+    pick = html.Select([first, *(html.Option(o["label"], value=o["value"]) for o in options)],
+                       id="exclude-pick", className="field")  # fmt: skip
+    # assets/staff/reliability.js writes what is picked into the field that is sent
+    sent = dcc.Input(chosen or "", id="exclude-what", type="hidden")
+    return html.Label([html.Span(t("What")), pick, sent])
 
 
 def listed(rows: Sequence[Row], now: datetime) -> Child:

@@ -6,13 +6,17 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from ingest.attempting import book_attempts
+from ingest.timelines import book_time
 from sql.database import Connection
 from tests.browser.web import ROOT, Web
 from tests.web import add_evse, add_site
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 STAFF = ("/app/", "/app/stations", "/app/station/ODH-01", "/app/station/MY-01", "/app/energy",
-         "/account")  # fmt: skip
+         "/app/utilisation", "/app/reliability?range=7d", "/app/reliability?range=7d&exclude=new",
+         "/app/reliability?range=7d&show=outages&outage=1",
+         "/app/reliability?range=7d&show=attempts&attempt=1", "/account")  # fmt: skip
 PUBLIC = ("/", "/site/1", "/e/K7-0001", "/e/K7-0002", "/e/NOPE", "/login", "/nowhere")
 SERIOUS = "() => axe.run({ resultTypes: ['violations'] }).then((found) => found.violations)"
 
@@ -25,7 +29,8 @@ def _axe() -> None:
 
 @pytest.fixture(autouse=True)
 def network(connection: Connection) -> None:
-    """One of each: free, faulted, charging, out of contact, never connected, an incident."""
+    """One of each: free, faulted, charging, out of contact, never connected, an incident, an
+    outage, a failed attempt, an exclusion."""
     site_id = add_site(connection, "Ödeshög E4", "Ödeshög", (58.2275, 14.664))
     key = add_evse(connection, site_id, "ODH-01", "K7-0001", charging_state="Charging",
                    status="Occupied")  # fmt: skip
@@ -60,6 +65,26 @@ def network(connection: Connection) -> None:
         " VALUES ('faulted', 'critical', %s, now())",
         [site_id],
     )
+    connection.execute(
+        "INSERT INTO status_history (evse_key, station_id, evse_id, connector_id, status,"
+        " status_at, received_at, error_code) SELECT evse_key, 'ODH-01', evse_id, 1, CASE evse_id"
+        " WHEN 1 THEN 'Available' ELSE 'Faulted' END, now() - interval '2 hours', now(),"
+        " 'GroundFailure' FROM evse WHERE station_id = 'ODH-01'"
+    )
+    connection.execute(
+        "INSERT INTO session (session_id, station_id, evse_id, evse_key, transaction_id,"
+        " started_at, ended_at, energy_wh, id_token) VALUES (76, 'ODH-01', 1, %s, '76',"
+        " now() - interval '90 minutes', now() - interval '89 minutes', 0, 'TAG')",
+        [key],
+    )
+    connection.execute(
+        "INSERT INTO outage_exclusion (site_id, from_at, until_at, reason, note, created_by)"
+        " VALUES (%s, now(), now() + interval '2 hours', 'scheduled_maintenance', 'ticket 12',"
+        " 'alice@example.org')",
+        [site_id],
+    )
+    book_attempts(connection)
+    book_time(connection)
 
 
 def problems(page: Page, path: str) -> list[str]:
@@ -81,7 +106,14 @@ def settled(page: Page) -> None:
         expect(page.locator(".donut svg")).to_have_count(2)
     if page.locator("#station").count():
         expect(page.locator("#log-rows .dash-options-list, #log-rows table")).to_have_count(1)
-        page.wait_for_function("() => !document.querySelector('.choice [role=option]')")
+        mended(page)
+    if page.locator("#exclude").count():
+        mended(page)
+
+
+def mended(page: Page) -> None:
+    """Groups of choices have their names and roles."""
+    page.wait_for_function("() => !document.querySelector('.choice [role=option]')")
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
