@@ -90,7 +90,8 @@ def stretches(
     marks = [(max(row["status_at"], since), state_of(row)) for row in rows]
     if evse["is_online"] and evse["state_since"]:
         # silent and derated are a judgement on time that was available
-        state = {"silent": "available", "derated": "available"}.get(evse["state"], evse["state"])
+        is_judged = evse["state"] in {"silent", "derated"}
+        state = "available" if is_judged else evse["state"]
         marks.append((max(evse["state_since"], since), state))
     lost = evse["contact_changed_at"] if not evse["is_online"] else None
     if lost:
