@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -346,3 +347,28 @@ def test_utilisation_shows_where_and_against_before(alice: FlaskClient, one_outa
     assert "Mora" in text
     assert "Idle after full" in text
     assert hrefs(text, f"site={one_outage.sites[1]}")
+
+
+def test_the_sql_of_the_documentation_runs(connection: Connection) -> None:
+    text = (Path(__file__).parent.parent / "docs" / "reliability.md").read_text()
+    blocks = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    statements = [one for block in blocks for one in block.split(";") if one.strip()]
+    assert len(statements) > 5
+    for statement in statements:
+        connection.execute(statement.encode())
+
+
+def test_the_sql_of_the_documentation_gives_the_figure_of_the_page(
+    app: Flask, past: Past, connection: Connection
+) -> None:
+    today = past.now.astimezone(ZONE).date()
+    period = last_months(today, 1, ZONE)
+    text = (Path(__file__).parent.parent / "docs" / "reliability.md").read_text()
+    first = text.split("```sql\n")[1].split(";")[0]
+    first = first.replace("2026-10-01", f"{period.first}")
+    row = connection.execute(first.encode()).fetchone()
+    found = reliability.read_seconds(reliability.Scope(), period, today)
+    assert row is not None
+    assert [float(one) for one in row] == pytest.approx(
+        [found.uptime, found.uptime_without_exclusions]
+    )
