@@ -234,7 +234,10 @@ def update(book: Book, session: Session, station: Station, event: Transaction) -
     session.flag(*event.flags)
     if event.kind == "start" and "start_missing" in session.flags:
         session.flags = [flag for flag in session.flags if flag != "start_missing"]
-        session.started_at = event.at
+        if session.ended_at is None or event.at <= session.ended_at:
+            session.started_at = event.at
+        else:  # a clock that is wrong; what other events told is better
+            session.flag("times_reversed")
     session.id_token = session.id_token or (event.id_token if event.kind != "end" else None)
     session.remote_start_id = session.remote_start_id or event.remote_start_id
     if event.seq_no is not None:

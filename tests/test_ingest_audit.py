@@ -8,13 +8,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
-from happenings import add_network, days, first_contact, lose_contact, tell
+from happenings import Told, add_network, days, first_contact, lose_contact, tell
 
 from app import audit as command
 from ingest.attempting import book_attempts
 from ingest.audit import audit, wanted_days
 from ingest.audit_night import audit_nightly
+from ingest.events import Transaction
 from ingest.timelines import book_time
+from ingest.translate import Reading
 from sql.database import Connection, connect
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -53,6 +55,29 @@ def test_numbers_that_agree_are_clean(played: Connection) -> None:
     assert all(checked.values()), checked
     assert played.execute("SELECT count(*) FROM alert").fetchone() == (0,)
     assert played.execute("SELECT bool_and(ok) FROM number_check").fetchone() == (True,)
+
+
+def test_a_start_that_claims_to_be_after_the_end_moves_nothing(
+    connection: Connection, database: str
+) -> None:
+    """It came last, and its clock was wrong: the time of its arrival took the place of its own."""
+    (name,) = add_network(connection, stations=1)
+
+    def said(kind: Any, at: datetime, register_wh: int) -> Told:
+        reading = Reading(at, "Sample.Periodic", register_wh, None)
+        event = Transaction(kind, at, "T1", [reading], evse_id=1, connector_id=1, opens=True)
+        return Told(name, event, NOW)
+
+    begin = NOW - timedelta(hours=3)
+    asyncio.run(tell(database, [
+        said("update", begin, 1000), said("end", begin + timedelta(hours=1), 3000),
+        said("start", NOW, 1000),
+    ], at_once=1))  # fmt: skip
+    times = connection.execute(
+        "SELECT started_at, ended_at, 'times_reversed' = ANY (flags) FROM session"
+    ).fetchone()
+    assert times == (begin, begin + timedelta(hours=1), True)
+    assert "session_registers" not in differences(connection)
 
 
 # What is broken; {reading}, {quarter} and {day} are places where energy was counted.

@@ -176,7 +176,7 @@ LEFT JOIN LATERAL (
     ORDER BY r.issued_at DESC LIMIT 1
 ) r ON true
 WHERE i.resolved_at IS NULL
-ORDER BY i.deadline_at NULLS LAST, i.opened_at
+ORDER BY i.deadline_at NULLS LAST, i.opened_at, i.review_item_id
 LIMIT :at_most;
 
 -- name: resolved_items
@@ -188,7 +188,7 @@ WHERE i.resolved_at IS NOT NULL
     -- sessions that people decided about have a list of their own
     AND NOT (i.kind = 'quarantine' AND EXISTS (SELECT FROM session_decision d
         WHERE d.session_id = i.session_id))
-ORDER BY i.resolved_at DESC LIMIT :at_most;
+ORDER BY i.resolved_at DESC, i.review_item_id DESC LIMIT :at_most;
 
 -- name: count_open$
 -- How many review items wait for somebody.
@@ -316,7 +316,7 @@ ORDER BY resolved_at NULLS FIRST, opened_at;
 SELECT m.recipient, m.kind, m.created_at, m.sent_at, m.failed_at, m.error
 FROM mail m
 WHERE m.parameters ->> 'receipt_id' = ANY(:receipt_ids::text[])
-ORDER BY m.created_at DESC LIMIT 5;
+ORDER BY m.created_at DESC, m.mail_id DESC LIMIT 5;
 
 -- name: lock_payment$
 -- Keeps everybody else's request waiting until ours is in.
@@ -433,7 +433,7 @@ LEFT JOIN LATERAL (
     WHERE r.payment_id = p.payment_id AND r.credits_receipt_id IS NULL
     ORDER BY r.issued_at DESC LIMIT 1
 ) r ON true
-ORDER BY p.created_at DESC LIMIT :at_most;
+ORDER BY p.created_at DESC, p.payment_id DESC LIMIT :at_most;
 
 -- name: running_payments
 -- The payments of running sessions, for their stations' pages.

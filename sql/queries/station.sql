@@ -33,7 +33,7 @@ SELECT session_id, evse_id, transaction_id, id_token, started_at, ended_at, ener
     flags
 FROM session
 WHERE station_id = :station_id
-ORDER BY started_at DESC
+ORDER BY started_at DESC, session_id DESC
 LIMIT :at_most;
 
 -- name: last_success^
@@ -73,7 +73,7 @@ WHERE station_id = :station_id AND received_at > now() - interval '30 days'
     AND (NOT :errors_only OR error_code IS NOT NULL)
     AND (NOT :hide_heartbeats OR action IS DISTINCT FROM 'Heartbeat')
     AND (:action = '' OR action ILIKE '%%' || :action || '%%')
-ORDER BY received_at DESC
+ORDER BY received_at DESC, direction, message_id
 LIMIT :at_most;
 
 -- name: message_counts^
@@ -106,7 +106,7 @@ LEFT JOIN LATERAL (
         AND e.station_id = c.station_id AND e.transaction_id = c.payload ->> 'transactionId'
 ) ended ON true
 WHERE c.station_id = :station_id
-ORDER BY c.requested_at DESC
+ORDER BY c.requested_at DESC, c.command_id DESC
 LIMIT :at_most;
 
 -- name: enqueue$
