@@ -450,7 +450,7 @@ def test_from_the_link_to_a_charged_card(
                 "INSERT INTO session (operator_id, site_id, station_id, evse_id, evse_key,"
                 " transaction_id, id_token, driver_id, started_at, ended_at, energy_wh,"
                 " meter_start_wh, meter_stop_wh) VALUES (1, 1, 'S1', 1, %s, 't1', '04A1B2C3', %s,"
-                " now(), now() + interval '1 second', 20000, 0, 20000)", [evse_key, driver_id],
+                " now() - interval '10 minutes', now(), 20000, 0, 20000)", [evse_key, driver_id],
             )  # fmt: skip
             eventually("SELECT 1 FROM payment WHERE state = 'settled'", channel="payment")
             page_text = text_of(client)
@@ -468,7 +468,7 @@ def pay_declined(
     connection.execute(
         "INSERT INTO session (operator_id, site_id, station_id, evse_id, evse_key,"
         " transaction_id, id_token, driver_id, started_at, ended_at, energy_wh) VALUES"
-        " (1, 1, 'S1', 1, %s, 't2', '04A1B2C3', %s, now(), now() + interval '1 second', 10000)",
+        " (1, 1, 'S1', 1, %s, 't2', '04A1B2C3', %s, now(), now() + interval '4 minutes', 10000)",
         [evse_key, driver_id],
     )
     (path,) = eventually(
