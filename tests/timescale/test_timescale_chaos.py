@@ -114,7 +114,8 @@ def test_after_a_day_of_chaos_every_number_is_right_on_both_engines(
     assert processes.deaths == STRIKES
     with connect(clocked_plain) as plain:
         assert lost(plain, load) == []
-        freeze(plain, now := datetime.now(UTC).replace(microsecond=0))
+        now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+        freeze(plain, now)
         settle(plain, now)
         assert differing(plain, now) == {}
         # the document of a session of days is too long for WebAssembly: without those of it
@@ -124,9 +125,9 @@ def test_after_a_day_of_chaos_every_number_is_right_on_both_engines(
         with client_side(clocked_timescale) as timescale:
             freeze(timescale, now)
             carry_over(plain, timescale, now)
-            assert differing(timescale, now) == {}
-            compare_rollups(plain, timescale)
+            compare_rollups(plain, timescale)  # before its audit, which books time up to then
             wrong = wrong_answers(plain, timescale, now)
+            assert differing(timescale, now) == {}
             timescale.execute(  # by hand, behind the aggregates' back
                 "UPDATE meter_value SET energy_delta_wh = energy_delta_wh + 1 WHERE reading_hash ="
                 " (SELECT min(reading_hash) FROM meter_value WHERE energy_delta_wh > 0)"
