@@ -187,6 +187,9 @@ def test_an_owner_who_is_no_superuser_can_book(engine: str, empty_database: str)
     with connect(empty_database) as admin:
         admin.execute(f"CREATE ROLE {role}".encode())
         admin.execute(f"GRANT CREATE, USAGE ON SCHEMA public TO {role}".encode())
+        # what is no relation for others has a schema of its own
+        database = admin.info.dbname
+        admin.execute(f"GRANT CREATE ON DATABASE {database} TO {role}".encode())
         as_owner = make_conninfo(empty_database, options=f"-c role={role}")
         try:
             migrate(as_owner, TIME_ZONE)
