@@ -89,9 +89,10 @@ def fold(evidence: Evidence) -> list[Try]:
 class _Fold:
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
-        self.charges = sorted(set(evidence.charges), key=lambda c: (c.started_at, c.session_id))
+        self.charges = sorted(set(evidence.charges), key=_in_order)
         self.by_token = _grouped(self.charges, lambda c: _folded(c.id_token))
         self.by_stopper = _grouped(self.charges, lambda c: _folded(c.stopped_by))
+        self.of_evse = _grouped(self.charges, lambda c: c.evse_key)
         self.tries: dict[str, Try] = {}
         self.of_charge: dict[int, Try] = {}
 
@@ -158,12 +159,22 @@ class _Fold:
         token = tap.id_token.lower()
         ahead = START_WINDOW if tap.status == "Accepted" else SAME_GO
         charge = (
-            _last(self.by_token.get(token, ()), tap.at + ahead, lambda c: _is_on(c, tap.at))
-            or _last(self.by_stopper.get(token, ()), tap.at, lambda c: _is_stopped(c, tap.at))
+            _last(self.by_token.get(token, ()), tap.at + ahead, lambda c: self._is_on(c, tap.at))
+            or _last(self.by_stopper.get(token, ()), tap.at,
+                     lambda c: _is_stopped(c, tap.at) and self._is_recent(c, tap.at))
             or _last(self.by_token.get(None, ()), tap.at + SAME_GO,
-                     lambda c: c.flowed_wh < SUCCESS_WH and _is_on(c, tap.at))
+                     lambda c: c.flowed_wh < SUCCESS_WH and self._is_on(c, tap.at))
         )  # fmt: skip
         return self.of_charge[charge.session_id] if charge else None
+
+    def _is_on(self, charge: Charge, at: datetime) -> bool:
+        return _is_on(charge, at) and self._is_recent(charge, at)
+
+    def _is_recent(self, charge: Charge, at: datetime) -> bool:
+        """Of the newest at its evse: an end that came with a wrong clock may lie days away."""
+        same = self.of_evse[charge.evse_key]
+        place = bisect_left(same, (charge.started_at, charge.session_id), key=_in_order)
+        return bisect_right(same, at, key=_started) - place <= OVERLAPS
 
     def _start_of_tap(self, tap: Tap) -> Try | None:
         """1.6's AuthorizeRemoteTxRequests: the station asks about the token it was given."""
@@ -177,10 +188,9 @@ class _Fold:
     # -- cables ----------------------------------------------------------------------------
 
     def _place_plugs(self, plugs: list[Plug]) -> None:
-        of_evse = _grouped(self.charges, lambda c: c.evse_key)
         idle = []
         for plug in plugs:
-            charge = _during(of_evse.get(plug.evse_key, []), plug)
+            charge = _during(self.of_evse.get(plug.evse_key, []), plug)
             if charge is None:
                 idle.append(plug)
             else:
@@ -264,6 +274,10 @@ def _plugged(plug: Plug) -> datetime:
 
 def _started(charge: Charge) -> datetime:
     return charge.started_at
+
+
+def _in_order(charge: Charge) -> tuple[datetime, int]:
+    return charge.started_at, charge.session_id
 
 
 def _grouped(charges: Iterable[Charge], key: Callable[[Charge], K]) -> dict[K, list[Charge]]:

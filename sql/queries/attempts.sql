@@ -92,10 +92,10 @@ CROSS JOIN LATERAL (
     SELECT * FROM session n WHERE n.evse_key = k.evse_key AND n.started_at >= k.since
         AND n.started_at < coalesce(:until::timestamptz, 'infinity')
     UNION
+    -- also those that are over: which are an evse's newest must not depend on where one begins
     SELECT * FROM (
         SELECT * FROM session o WHERE o.evse_key = k.evse_key AND o.started_at < k.since
-        ORDER BY o.started_at DESC LIMIT 3) o
-    WHERE o.ended_at IS NULL OR o.ended_at >= k.since
+        ORDER BY o.started_at DESC, o.session_id DESC LIMIT 3) o
     UNION
     SELECT * FROM session o WHERE o.evse_key = k.evse_key AND o.started_at < k.since
         AND o.ended_at IS NULL
