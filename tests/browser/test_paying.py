@@ -4,6 +4,7 @@ whole trail."""
 
 import re
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -61,7 +62,8 @@ def town(database: str, connection: Connection, tmp_path: Any) -> Iterator[str]:
 def wait_for(connection: Connection, query: str, channel: str) -> Any:
     """The first row, asked for again at every notification."""
     connection.execute(f"LISTEN {channel}".encode())
-    for _ in range(120):
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
         if (row := connection.execute(query.encode()).fetchone()) is not None:
             return row
         list(connection.notifies(timeout=0.5, stop_after=1))
