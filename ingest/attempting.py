@@ -7,7 +7,6 @@ dies and whoever else is at it, nothing is lost or counted twice.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -24,7 +23,7 @@ from ingest.attempt_rows import (
     start_payload,
 )
 from ingest.attempts import LONGEST, REACH
-from ingest.audited import Difference
+from ingest.audited import Difference, pieces
 from sql.database import Connection
 from sql.queries import load_queries
 
@@ -48,7 +47,7 @@ def book_attempts(
     """
     now = now or datetime.now(UTC)
     done = 0
-    for due in _pieces(queries.due(connection, now=now), STATIONS):
+    for due in pieces(queries.due(connection, now=now), STATIONS):
         done += _book_some(connection, due, now)
     while count := _book_some(connection, None, now):
         progress(count)
@@ -104,10 +103,10 @@ def _write(connection: Connection, plans: Sequence[Plan]) -> None:
         queries.drop_attempts(connection, attempt_ids=dropped)
     changed = ({"attempt_id": old.attempt_id, **_columns(row)}
                for p in plans for old, row in p.changed)  # fmt: skip
-    for some in _pieces(changed, WRITE_ROWS):
+    for some in pieces(changed, WRITE_ROWS):
         queries.change_attempts(connection, changed=msgspec.json.encode(some).decode())
     added = (row for p in plans for row in p.added)
-    for rows in _pieces(added, WRITE_ROWS):
+    for rows in pieces(added, WRITE_ROWS):
         queries.add_attempts(connection, added=msgspec.json.encode(rows).decode())
     _number_visits(connection, plans)
 
@@ -120,15 +119,9 @@ def _number_visits(connection: Connection, plans: Sequence[Plan]) -> None:
     since: dict[str, datetime] = {}
     for visitor, at in (touched for p in plans for touched in p.touched()):
         since[visitor] = min(at, since.get(visitor, at))
-    for some in _pieces(sorted(since.items()), WRITE_ROWS):
+    for some in pieces(sorted(since.items()), WRITE_ROWS):
         visitors, from_ats = zip(*some, strict=True)
         queries.number_visits(connection, visitors=list(visitors), from_ats=list(from_ats))
-
-
-def _pieces(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    left = iter(items)
-    while some := list(islice(left, size)):
-        yield some
 
 
 # -- reading ------------------------------------------------------------------------------------
@@ -232,7 +225,7 @@ def _wrong_attempts(
 ) -> Iterator[Difference]:
     waiting = {row[0] for row in queries.waiting(connection, now=now)}
     names = [row[0] for row in queries.all_stations(connection) if row[0] not in waiting]
-    for some in _pieces(names, STATIONS):
+    for some in pieces(names, STATIONS):
         facts = read_facts(connection, dict.fromkeys(some, from_at), until_at + LONGEST + REACH)
         for station, evidence in facts.evidence():
             known = [r for r in facts.recorded[station.station_id] if r.row.started_at < until_at]

@@ -1,12 +1,14 @@
 """What an audit says: results of checks, and the differences in them. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
 KEPT = 500  # differences of one check: beyond that people mend the cause, not the numbers
+T = TypeVar("T")
 
 
 class Difference(Struct, frozen=True):
@@ -64,5 +66,8 @@ def utc(at: datetime | None) -> str:
     return "none" if at is None else at.isoformat(" ").replace("+00:00", "Z")
 
 
-def pieces(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
+def pieces(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """So many at a time."""
+    left = iter(items)
+    while some := list(islice(left, size)):
+        yield some

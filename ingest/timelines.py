@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from ingest.audited import Difference
+from ingest.audited import Difference, pieces
 from ingest.outages import midnight
 from ingest.refold import Refold, in_service_from, refold
 from sql.database import Connection
@@ -107,7 +107,7 @@ def differences(
         Difference(name, at, str(expected), str(is_now)) for name, at, expected, is_now in rows
     ]
     keys = [row[0] for row in queries.timed_evses(connection)]
-    for some in (keys[i : i + BATCH] for i in range(0, len(keys), BATCH)):
+    for some in pieces(keys, BATCH):
         with connection.transaction():
             wanted = dict.fromkeys(some, from_at)
             for one in refold(connection, wanted, now, zone, until_at if until_at < now else None):
