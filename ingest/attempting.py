@@ -1,11 +1,13 @@
 """Books attempts: takes requests, folds the stations' facts, writes what differs.
 
 Every fold is one transaction with the removal of its requests, and one at a time folds: whatever
-dies and whoever else is at it, nothing is lost or counted twice.
+dies and whoever else is at it, nothing is lost or counted twice. It sees requests and facts as of
+one instant: a fact that is seen without its request could lie before what is folded again.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -47,9 +49,8 @@ def book_attempts(
     """
     now = now or datetime.now(UTC)
     done = 0
-    for due in pieces(queries.due(connection, now=now), STATIONS):
-        done += _book_some(connection, due, now)
-    while count := _book_some(connection, None, now):
+    queries.ask_for_due(connection, now=now)
+    while count := _book_some(connection, now):
         progress(count)
         done += count
     return done
@@ -73,14 +74,26 @@ def attempts(connection: Connection, now: datetime) -> None:
 # -- booking ------------------------------------------------------------------------------------
 
 
-def _book_some(connection: Connection, due: list[Any] | None, now: datetime) -> int:
-    """Those that are due, or the next that are asked for."""
-    with connection.transaction():
-        queries.lock(connection)
-        wanted = dict(due or queries.take_requests(connection, at_most=STATIONS))
+def _book_some(connection: Connection, now: datetime) -> int:
+    """The next of those that are asked for; how many stations."""
+    with _alone(connection):
+        wanted = dict(queries.take_requests(connection, at_most=STATIONS))
         if wanted:
             _write(connection, list(_plans(connection, wanted, now)))
     return len(wanted)
+
+
+@contextmanager
+def _alone(connection: Connection, *, is_undone: bool = False) -> Iterator[None]:
+    """A transaction that sees one instant, begun when nobody else folds: visits reach across
+    stations."""
+    queries.hold(connection)
+    try:
+        with connection.transaction(force_rollback=is_undone):
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            yield
+    finally:
+        queries.release(connection)
 
 
 def _plans(connection: Connection, wanted: dict[str, datetime], now: datetime) -> Iterator[Plan]:
@@ -207,16 +220,11 @@ def differences(
     out: they are behind, not wrong. Nothing is written.
     """
     now = now or datetime.now(UTC)
-    queries.hold(connection)
-    try:
-        with connection.transaction(force_rollback=True):
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            found = [*_wrong_attempts(connection, from_at, until_at, now)]
-            for name in ("wrong_visits", "wrong_totals", "wrong_session_days"):
-                rows = getattr(queries, name)(connection, from_at=from_at, until_at=until_at)
-                found += [Difference(f"{name[6:]} {row[0]}", *row[1:]) for row in rows]
-    finally:
-        queries.release(connection)
+    with _alone(connection, is_undone=True):
+        found = [*_wrong_attempts(connection, from_at, until_at, now)]
+        for name in ("wrong_visits", "wrong_totals", "wrong_session_days"):
+            rows = getattr(queries, name)(connection, from_at=from_at, until_at=until_at)
+            found += [Difference(f"{name[6:]} {row[0]}", *row[1:]) for row in rows]
     return found
 
 

@@ -383,3 +383,19 @@ def test_folding_piece_by_piece_books_what_folding_all_at_once_does(
         " FROM attempt_fleet_day"
     ).fetchone()
     assert counted == summed
+
+
+def test_a_station_that_is_due_is_folded_from_its_earliest_request_on(
+    connection: Connection,
+) -> None:
+    """A session that began later than booked, and a start to decide twenty minutes after it."""
+    connection.execute("INSERT INTO station (station_id) VALUES ('S1') ON CONFLICT DO NOTHING")
+    put(connection, charge(0, 0, 0, session_id=2, evse_id=0))
+    put(connection, ordered(40.5, "accepted")._replace(command_id=6))
+    book_attempts(connection, after(41))
+    connection.execute("UPDATE session SET started_at = started_at + interval '1 minute',"
+                       " ended_at = ended_at + interval '2 minutes'")  # fmt: skip
+    book_attempts(connection, after(90))
+    begun = connection.execute(
+        "SELECT started_at FROM attempt WHERE key = 'session:2'").fetchone()  # fmt: skip
+    assert begun == (after(1),)

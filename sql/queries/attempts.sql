@@ -1,9 +1,5 @@
 -- The job `attempts`: what is asked for, the raw facts, what is booked, and the recount.
 
--- name: lock()!
--- One at a time folds attempts: visits reach across stations.
-SELECT pg_advisory_xact_lock(hashtext('kilowatch attempts'));
-
 -- name: take_requests(at_most)
 -- The stations to look at again, some at a time, each from its earliest instant on.
 WITH taken AS (
@@ -13,10 +9,10 @@ WITH taken AS (
 )
 SELECT station_id, min(from_at) FROM taken GROUP BY station_id ORDER BY station_id;
 
--- name: due(now)
--- Stations with attempts that time has decided meanwhile.
-SELECT station_id, min(started_at) FROM attempt WHERE decide_at <= :now
-GROUP BY station_id ORDER BY station_id;
+-- name: ask_for_due(now)!
+-- Ask for the stations with attempts that time has decided meanwhile.
+INSERT INTO attempt_request (station_id, from_at)
+SELECT station_id, min(started_at) FROM attempt WHERE decide_at <= :now GROUP BY station_id;
 
 -- name: reach(station_ids, from_ats, reach)
 -- From when on a station's attempts may change: sessions and cables that go on at the instant
@@ -234,7 +230,7 @@ SELECT station_id FROM attempt_request
 UNION SELECT station_id FROM attempt WHERE decide_at <= :now;
 
 -- name: hold()!
--- As lock, until released: for who wants a snapshot of what is booked.
+-- One at a time folds attempts, until released.
 SELECT pg_advisory_lock(hashtext('kilowatch attempts'));
 
 -- name: release()!
