@@ -350,11 +350,13 @@ WITH open AS (
     FROM (SELECT name, count(*) AS n, min(found_at) AS found_at, min(at) AS at
         FROM number_difference WHERE resolved_at IS NULL GROUP BY name) d
 ), opened AS (
-    INSERT INTO incident (kind, severity, opened_at, cause, next_step)
-    SELECT 'audit', 'high', since, 'numbers differ from their raw facts',
+    INSERT INTO incident (kind, severity, grouped_by, opened_at, cause, next_step)
+    SELECT 'audit', 'high', 'platform', since, 'numbers differ from their raw facts',
         'run the audit for the days named, see docs/numbers.md'
-    FROM open WHERE n > 0
-    ON CONFLICT (kind, site_id) WHERE resolved_at IS NULL DO UPDATE SET cause = excluded.cause
+    FROM open WHERE n > 0 AND NOT EXISTS (SELECT FROM alert
+        WHERE kind = 'audit' AND resolved_at IS NULL AND dismissed_at IS NOT NULL)
+    ON CONFLICT (kind, site_id, group_key) WHERE resolved_at IS NULL
+    DO UPDATE SET cause = excluded.cause
     RETURNING incident_id
 )
 INSERT INTO alert (incident_id, kind, raised_at, detail)
@@ -371,7 +373,7 @@ WITH gone AS (
         AND NOT EXISTS (SELECT FROM number_difference WHERE resolved_at IS NULL)
     RETURNING incident_id
 )
-UPDATE incident SET resolved_at = :now
+UPDATE incident SET resolved_at = :now, resolution = 'over'
 WHERE incident_id IN (SELECT incident_id FROM gone) AND resolved_at IS NULL;
 
 -- name: last_night$

@@ -29,7 +29,7 @@ SELECT 'platform', 'critical', min(contact_changed_at),
 FROM station WHERE NOT is_online AND offline_cause = 'csms'
     AND contact_changed_at < :now::timestamptz - :grace_seconds::integer * interval '1 second'
 HAVING count(*) > 0
-ON CONFLICT (kind, site_id) WHERE resolved_at IS NULL DO NOTHING;
+ON CONFLICT (kind, site_id, group_key) WHERE resolved_at IS NULL DO NOTHING;
 
 -- name: open_dark_sites(now, grace_seconds)!
 -- All stations of a site are out of contact, none by our doing: one incident for the site.
@@ -41,7 +41,7 @@ WHERE s.site_id IS NOT NULL
 GROUP BY s.site_id
 HAVING count(*) > 1 AND bool_and(NOT s.is_online AND s.offline_cause = 'station')
     AND max(s.contact_changed_at) < :now::timestamptz - :grace_seconds::integer * interval '1 second'
-ON CONFLICT (kind, site_id) WHERE resolved_at IS NULL DO NOTHING;
+ON CONFLICT (kind, site_id, group_key) WHERE resolved_at IS NULL DO NOTHING;
 
 -- name: open_station_incidents(kinds)!
 -- Alerts that belong to no dark site get an incident per site and kind.
@@ -59,7 +59,7 @@ WHERE a.resolved_at IS NULL
     AND NOT (a.kind = 'offline' AND EXISTS (SELECT FROM incident i
         WHERE i.site_id = s.site_id AND i.kind = 'site_dark' AND i.resolved_at IS NULL))
 GROUP BY a.kind, s.site_id, k.severity, k.cause, k.next_step
-ON CONFLICT (kind, site_id) WHERE resolved_at IS NULL DO NOTHING;
+ON CONFLICT (kind, site_id, group_key) WHERE resolved_at IS NULL DO NOTHING;
 
 -- name: gather_alerts()!
 -- Alerts join the incident that explains them best: the dark site before their own kind.
