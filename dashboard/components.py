@@ -14,6 +14,7 @@ from typing import Any
 from dash import html
 
 from dashboard.i18n import t
+from dashboard.meanings import MEANINGS, address
 from dashboard.states import state_word
 
 Child = Any  # a Dash component, a text, or a list of these
@@ -112,22 +113,41 @@ def figure_tile(  # noqa: PLR0913 - all of them shape one tile
     href: str | None = None,
     kind: str = "",
     hint: str = "",
+    help: str = "",
     id: str | None = None,
 ) -> Child:
-    """One big number, its small unit, a smaller comparison. With `href` the tile is the link;
-    `hint` says what the figure means."""
+    """One big number, its small unit, a smaller comparison. With `href` all of the tile leads
+    there; `help` is the figure's key in dashboard/meanings.py, `hint` a tip of its own."""
     shown: list[Child] = [html.Span(value, **_id(id, "-value"))]
     if unit:
         shown.append(html.Small(unit, **_id(id, "-unit")))
     parts = [
-        html.Div(label, className="l"),
+        _tile_label(label, href, help),
         html.Div(shown, className="v"),
         html.Div(detail, className="d", **_id(id, "-detail")),
     ]
-    more = {"className": f"fig {kind}".strip(), **({"title": hint} if hint else {}), **_id(id)}
-    if href:
-        return html.A(parts, href=href, **more)
-    return html.Div(parts, **more)
+    more = {"title": hint} if hint else {}
+    return html.Div(parts, className=f"fig {kind}".strip(), **more, **_id(id))
+
+
+def _tile_label(label: Child, href: str | None, help: str) -> html.Div:
+    """The link lies over the tile by its style, so that the mark beside it is no part of it."""
+    parts = [html.A(label, href=href, className="over") if href else label]
+    if help:
+        parts.append(help_mark(help))
+    return html.Div(parts, className="l")
+
+
+def help_mark(key: str) -> html.Button:
+    """The "?" of a figure of dashboard/meanings.py: what it means, how it is computed, and the way
+    to its section of the help. assets/staff/help.js opens it; any page may put it anywhere."""
+    one = MEANINGS[key]
+    told = {
+        "data-name": t(one.name), "data-meaning": t(one.meaning), "data-computed": t(one.computed),
+        "data-href": address(key), "data-more": t("All about this figure"),
+    }  # fmt: skip
+    label = aria(label=t("What does {figure} mean?", figure=t(one.name)), haspopup="dialog")
+    return html.Button("?", type="button", className="help", **told, **label)
 
 
 def trio_tile(
@@ -135,6 +155,7 @@ def trio_tile(
     counts: Sequence[tuple[str, str]],
     detail: Child = "",
     *,
+    help: str = "",
     id: str | None = None,
 ) -> html.Div:
     """Three counts with the shapes of their states, ids `<id>-<state>`."""
@@ -145,7 +166,7 @@ def trio_tile(
         )
         for state, count in counts
     ]
-    parts = [html.Div(label, className="l"), html.Div(values, className="trio")]
+    parts = [_tile_label(label, None, help), html.Div(values, className="trio")]
     parts.append(html.Div(detail, className="d", **_id(id, "-detail")))
     return html.Div(parts, className="fig", **_id(id))
 

@@ -3,6 +3,7 @@
 from dashboard.pages.board import PAGE as BOARD
 from dashboard.pages.energy import PAGE as ENERGY
 from dashboard.pages.frame import NAVIGATION, Page
+from dashboard.pages.help import PAGE as HELP
 from dashboard.pages.ledger import PAGE as LEDGER
 from dashboard.pages.payments import PAGE as PAYMENTS
 from dashboard.pages.receipts import PAGE as RECEIPTS
@@ -15,7 +16,7 @@ from dashboard.pages.utilisation import PAGE as UTILISATION
 
 PAGES: tuple[Page, ...] = (
     BOARD, STATIONS, STATION, PAYMENTS, UTILISATION, ENERGY, RELIABILITY, LEDGER, REVIEW, RECEIPTS,
-    TARIFFS,
+    TARIFFS, HELP,
 )  # fmt: skip
 
 __all__ = ["NAVIGATION", "PAGES", "Page"]

@@ -119,11 +119,28 @@ def strip(found: data.Energy, now: datetime) -> Child:
     mean = found.total_wh / found.sessions if found.sessions else None
     return figure_strip(
         [
-            figure_tile(t("Energy"), value, t("Sum of all bars"), unit="kWh", id="energy-total"),
-            figure_tile(t("Sessions begun"), form.number(found.sessions)),
-            figure_tile(t("Per session"), form.kwh(mean)),
-            figure_tile(t("Highest single power"), form.kw(peak), t("one evse, informative")),
-            figure_tile(t("Complete as of"), complete_words(found, form, now), _late(found, now)),
+            figure_tile(
+                t("Energy"),
+                value,
+                t("Sum of all bars"),
+                unit="kWh",
+                help="energy_delivered",
+                id="energy-total",
+            ),
+            figure_tile(t("Sessions begun"), form.number(found.sessions), help="sessions_begun"),
+            figure_tile(t("Per session"), form.kwh(mean), help="energy_per_session"),
+            figure_tile(
+                t("Highest single power"),
+                form.kw(peak),
+                t("one evse, informative"),
+                help="highest_single_power",
+            ),
+            figure_tile(
+                t("Complete as of"),
+                complete_words(found, form, now),
+                _late(found, now),
+                help="complete_as_of",
+            ),
         ]
     )
 

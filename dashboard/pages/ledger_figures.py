@@ -25,6 +25,7 @@ from dashboard.i18n import formatter, t, tn
 from dashboard.pages.ledger_words import CHANNELS, REVIEWS, known
 
 SHOWN_ITEMS = 6
+MEANT = {"net": "net_sales", "vat": "vat", "gross": "gross_sales", "paid": "paid_out"}
 
 
 def period_words(scope: Scope) -> str:
@@ -48,7 +49,7 @@ def strip(book: Book, items: Sequence[Row], scope: Scope) -> Child:
 
     def tile(label: str, minor: int, detail: str, name: str) -> Child:
         value = form.amount(minor, money)
-        return figure_tile(label, value, detail, unit=unit, id=f"ledger-{name}")
+        return figure_tile(label, value, detail, unit=unit, help=MEANT[name], id=f"ledger-{name}")
 
     return figure_strip(
         [
@@ -56,9 +57,10 @@ def strip(book: Book, items: Sequence[Row], scope: Scope) -> Child:
             tile(t("VAT{rate}", rate=rate), book.vat(), _vat_accounts(book), "vat"),
             tile(t("Gross"), book.gross(), t("{amount} per session", amount=each), "gross"),
             tile(t("Paid out"), paid_out(book), t("on the way {amount}", amount=way), "paid")
-            if whole else figure_tile(t("Paid out"), UNKNOWN, t("of all sites and channels only")),
+            if whole else figure_tile(t("Paid out"), UNKNOWN, t("of all sites and channels only"),
+                                          help="paid_out"),
             figure_tile(t("Open items"), form.number(len(items)), _oldest(items),
-                        href="/app/review", id="ledger-open"),
+                        href="/app/review", help="open_items", id="ledger-open"),
         ],
         id="ledger-figures",
     )  # fmt: skip

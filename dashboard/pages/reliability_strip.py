@@ -8,7 +8,6 @@ from dashboard.components import Child, figure_strip, figure_tile
 from dashboard.data import Row
 from dashboard.i18n import formatter, t, tn
 from dashboard.pages.reliability_view import View
-from dashboard.pages.reliability_words import HINTS
 from dashboard.reliability import Group, Line, Past, together
 from dashboard.uptime import Tries, difference, share, uptime
 
@@ -58,9 +57,9 @@ def _success(view: View, tries: Tries, before: Tries) -> list[Child]:
     any_ = [form.percent(tries.success, 1), delta(tries.success, before.success)]
     return [
         figure_tile(t("First-attempt success"), first, visits, href=href, id="past-first",
-                    hint=t(HINTS["First-attempt success"])),
+                    help="first_attempt_success"),
         figure_tile(t("Charging success"), any_, attempts, href=href, id="past-success",
-                    hint=t(HINTS["Charging success"])),
+                    help="charging_success"),
     ]  # fmt: skip
 
 
@@ -72,7 +71,7 @@ def _uptime(view: View, lines: Sequence[Line], past: Past) -> Child:
     value = [uptime_words(now.uptime), delta(now.uptime, past.seconds.uptime, 2)]
     href = view.down(show="outages", cause="")
     return figure_tile(t("Uptime, with exclusions"), value, f"{bare} \u00b7 {under}", href=href,
-                       id="past-uptime", hint=t(HINTS["Uptime"]))  # fmt: skip
+                       id="past-uptime", help="uptime")  # fmt: skip
 
 
 def _connected(view: View, all_: Group, past: Past) -> Child:
@@ -82,7 +81,7 @@ def _connected(view: View, all_: Group, past: Past) -> Child:
     value = [uptime_words(now.connected), delta(now.connected, past.seconds.connected, 2)]
     href = view.down(show="outages", cause="network")
     return figure_tile(t("Connected"), value, f"{hours} \u00b7 {year}", href=href,
-                       id="past-connected", hint=t(HINTS["Connected"]))  # fmt: skip
+                       id="past-connected", help="connected")  # fmt: skip
 
 
 def rolling(months: Sequence[Row]) -> float | None:
@@ -100,7 +99,7 @@ def _repair(view: View, repairs: Row) -> Child:
               tn("{n} outage", "{n} outages", repairs["outages"])]  # fmt: skip
     href = view.down(show="outages", sort="length", cause="")
     return figure_tile(t("Time to repair"), value, detail, href=href, id="past-repair",
-                       hint=t(HINTS["Time to repair"]))  # fmt: skip
+                       help="time_to_repair")  # fmt: skip
 
 
 def _lost(view: View, all_: Group) -> Child:
@@ -109,4 +108,4 @@ def _lost(view: View, all_: Group) -> Child:
     detail = t("{share} of what would have been", share=form.percent(part, 1))
     href = view.down(show="outages", sort="lost", cause="")
     return figure_tile(t("Lost sessions"), form.number(round(all_.lost)), detail, href=href,
-                       id="past-lost", hint=t(HINTS["Lost sessions"]))  # fmt: skip
+                       id="past-lost", help="lost_sessions")  # fmt: skip

@@ -53,4 +53,3 @@ MEANINGS = (
      mark("An estimate: seconds down \u00d7 the evse\u2019s own successful charges per usable"
           " second, over three months up to the period\u2019s end.")),
 )  # fmt: skip
-HINTS = dict(MEANINGS)

@@ -45,13 +45,6 @@ SHARES = (
 )  # fmt: skip
 STAYS = (mark("up to 15 min"), mark("15\u201330 min"), mark("30\u201360 min"), mark("1\u20132 h"),
          mark("2\u20134 h"), mark("over 4 h"))  # fmt: skip
-HINTS = {
-    "occupancy": mark("Time in service in which a vehicle stood plugged in."),
-    "charging": mark("Time in service in which energy flowed."),
-    "idle": mark("Part of the occupied time in which a vehicle stood without drawing power, mostly"
-                 " because it was full."),
-    "energy": mark("Energy delivered for each day that an evse was in service."),
-}  # fmt: skip
 
 
 def strip(lines: Sequence[Line], before: Sequence[Line], week: Week) -> Child:
@@ -67,30 +60,31 @@ def strip(lines: Sequence[Line], before: Sequence[Line], week: Week) -> Child:
             figure_tile(t("Occupancy"),
                         [form.percent(time.occupancy, 1),
                          delta(time.occupancy, time_then.occupancy)],
-                        f"{of} \u00b7 {was}", hint=t(HINTS["occupancy"]), id="used-occupancy"),
+                        f"{of} \u00b7 {was}", help="occupancy", id="used-occupancy"),
             figure_tile(t("Really charging"),
                         [form.percent(charging, 1), delta(charging, charging_then)],
                         t("{share} of occupied",
                           share=form.percent(share(time.charging, time.occupied), 1)),
-                        hint=t(HINTS["charging"]), id="used-charging"),
+                        help="really_charging", id="used-charging"),
             figure_tile(t("Idle after full"),
                         [form.percent(time.idle_share, 1),
                          _plain(time.idle_share, time_then.idle_share)],
                         t("{hours} of occupied time", hours=hours_words(time.idle)),
-                        hint=t(HINTS["idle"]), id="used-idle"),
+                        help="idle_share", id="used-idle"),
             figure_tile(t("kWh per evse-day"),
                         [form.number(None if daily is None else daily / 1000, 1),
                          _change(daily, daily_then)],
                         t("{energy}, {days} days", energy=form.kwh(now.energy_wh),
                           days=form.number(time.in_service / 86400)),
-                        hint=t(HINTS["energy"]), id="used-energy"),
+                        help="kwh_per_evse_day", id="used-energy"),
             figure_tile(t("Successful charges"),
                         [form.number(sessions), _change(sessions, sessions_then)],
                         t("{energy} each", energy=form.kwh(share(now.energy_wh, sessions), 1)),
-                        id="used-sessions"),
+                        help="successful_charges", id="used-sessions"),
             figure_tile(t("Fullest hour"), peak_words(week, "occupied"),
                         t("{share} of evses occupied",
-                          share=form.percent(_most(week))), href="#week", id="used-peak"),
+                          share=form.percent(_most(week))), href="#week", id="used-peak",
+                        help="fullest_hour"),
         ],
         id="used-figures",
     )  # fmt: skip
