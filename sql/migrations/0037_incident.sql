@@ -49,7 +49,11 @@ ALTER TABLE alert
     ADD COLUMN planned_until timestamptz,
     -- staff called it a false alarm: the same until it is over
     ADD COLUMN dismissed_at timestamptz,
-    ADD COLUMN dismissed_by text;
+    ADD COLUMN dismissed_by text,
+    -- when the watchdog found it (raised_at: when it began)
+    ADD COLUMN noticed_at timestamptz NOT NULL DEFAULT now();
+UPDATE alert SET noticed_at = raised_at;
+CREATE INDEX alert_kind ON alert (kind, noticed_at);
 CREATE INDEX alert_station ON alert (station_id, raised_at DESC);
 
 -- Of what staff have dismissed the board says nothing either.
@@ -155,8 +159,8 @@ CREATE TABLE delivery (
     claimed_until timestamptz,
     mail_id       bigint,               -- by e-mail: the row of `mail` that carries it
     sent_at       timestamptz,
-    error         text,                 -- of the newest attempt; never an address or a secret
-    -- the incident's end has been dealt with: told to this receiver, or nothing to tell
+    error         text,                 -- of the newest attempt; without address and secret
+    -- of raised and escalated: its receiver need not be told of the end any more
     is_closed     boolean NOT NULL DEFAULT false,
     CHECK ((event = 'test') = (incident_id IS NULL)),
     CHECK ((state = 'sent') = (sent_at IS NOT NULL))
