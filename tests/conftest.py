@@ -60,6 +60,7 @@ def quick_folder() -> str | None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """The workers have ended: stop the server and leave nothing behind."""
     if not hasattr(config, "workerinput") and FOLDER in os.environ:
+        _drop_template()
         folder = Path(os.environ.pop(FOLDER))
         stop_embedded(folder)
         shutil.rmtree(folder, ignore_errors=True)
@@ -93,13 +94,24 @@ def server(engine: str) -> str:
 @cache
 def template(engine: str) -> str:
     """The name of the migrated database all others are cloned from; one worker makes it."""
-    name = f"template_{Path(os.environ[FOLDER]).name.replace('-', '_').lower()}"
+    name = _template_name()
     with connect(server(engine)) as admin:
         admin.execute("SELECT pg_advisory_lock(%s)", [TEMPLATE_LOCK])
         found = admin.execute("SELECT FROM pg_database WHERE datname = %s", [name])
         if found.fetchone() is None:
             _make_template(admin, engine, name)
     return name
+
+
+def _template_name() -> str:
+    return f"template_{Path(os.environ[FOLDER]).name.replace('-', '_').lower()}"
+
+
+def _drop_template() -> None:
+    """A server that outlives the run keeps nothing of it (the embedded one goes as a whole)."""
+    if "timescale" in _engines():
+        with connect(server("timescale")) as admin:
+            _execute(admin, f"DROP DATABASE IF EXISTS {_template_name()}")
 
 
 def _make_template(admin: Connection, engine: str, name: str) -> None:
@@ -112,15 +124,6 @@ def _make_template(admin: Connection, engine: str, name: str) -> None:
         [f"{name}_unfinished"],
     )
     _execute(admin, f"ALTER DATABASE {name}_unfinished RENAME TO {name}")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _drop_templates() -> Iterator[None]:
-    """A server that outlives the run keeps nothing of it (the embedded one goes as a whole)."""
-    yield
-    if "timescale" in _engines() and template.cache_info().currsize:
-        with connect(server("timescale")) as admin:
-            _execute(admin, f"DROP DATABASE IF EXISTS {template('timescale')}")
 
 
 def dsn_of(dsn: str, database: str) -> str:

@@ -1,6 +1,7 @@
-"""`make screenshots`: the pictures of the README, taken from a demo of their own.
+"""`make screenshots`: the pictures of the README and of docs/screens.md, from a demo of their own.
 
-With a folder as its argument it writes every page in both themes and languages there instead.
+With a folder as its argument it writes every screen in both themes and languages, as wide as a desk
+and as a phone, there instead.
 """
 
 import os
@@ -11,19 +12,53 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
-STAFF = {"board": "/app/", "stations": "/app/stations", "station": "/app/station/ODH-01",
-         "energy": "/app/energy", "ledger": "/app/ledger",
-         "reliability": "/app/reliability", "utilisation": "/app/utilisation"}  # fmt: skip
+SCREENS = {
+    "board": "/app/",
+    "station": "/app/station/ODH-01",
+    "stations": "/app/stations",
+    "incidents": "/app/incidents",
+    "incident": "/app/incidents >> a[href^='/app/incident/']",
+    "rules": "/app/incidents/rules",
+    "wall": "/app/wall",
+    "handover": "/app/handover",
+    "rollout": "/app/rollout",
+    "search": "/app/search?q=OD",
+    "utilisation": "/app/utilisation",
+    "energy": "/app/energy",
+    "reliability": "/app/reliability",
+    "sessions": "/app/sessions",
+    "session": "/app/sessions >> a[href^='/app/session/']",
+    "drivers": "/app/drivers",
+    "revenue": "/app/revenue",
+    "ledger": "/app/ledger",
+    "review": "/app/review",
+    "receipts": "/app/receipts",
+    "tariffs": "/app/tariffs",
+    "admin": "/app/admin",
+}  # of staff; after >> the link on that page that leads there
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
-SETTLE_MS = 4000
+SETTLE_MS = 2500
+IMAGES = ROOT / "docs" / "images"
+README = ("board", "station", "energy", "ledger", "reliability", "utilisation", "incidents")
+SIDES = (("en", "dark"), ("sv", "light"))
+DOCUMENT = """# Every screen
+
+As `make screenshots` finds them in the demo; to the left in English and dark, to the right in
+Swedish and light. The choice is the reader's, on every page.
+
+| address | English, dark | Swedish, light |
+|---|---|---|
+"""
 
 
 @contextmanager
@@ -78,9 +113,15 @@ def staff(browser: Browser, base: str, password: str) -> Page:
 
 
 def shoot(page: Page, address: str, path: Path, *, full: bool = False) -> None:
-    page.goto(address)
+    """A picture of a screen; `address` may name a link to follow (see SCREENS)."""
+    start, _, link = address.partition(" >> ")
+    page.goto(start)
+    if link:
+        page.goto(page.locator(link).first.evaluate("link => link.href"))
+    page.locator("h1").first.wait_for()
     page.wait_for_timeout(SETTLE_MS)
-    page.screenshot(path=path, full_page=full)
+    more: dict[str, Any] = {"type": "jpeg", "quality": 72} if path.suffix == ".jpg" else {}
+    page.screenshot(path=path, full_page=full, **more)
 
 
 def choose(page: Page, base: str, language: str, theme: str) -> None:
@@ -88,22 +129,40 @@ def choose(page: Page, base: str, language: str, theme: str) -> None:
 
 
 def for_readme(browser: Browser, base: str, password: str) -> None:
-    images = ROOT / "docs" / "images"
-    images.mkdir(exist_ok=True)
     page = staff(browser, base, password)
-    for name in ("board", "station", "energy", "ledger", "reliability", "utilisation"):
-        shoot(page, base + STAFF[name], images / f"{name}.png")
+    for name in README:
+        shoot(page, base + SCREENS[name], IMAGES / f"{name}.png")
     choose(page, base, "sv", "light")
-    shoot(page, base + "/app/", images / "board-light.png")
+    shoot(page, base + SCREENS["board"], IMAGES / "board-light.png")
     phone = browser.new_page(viewport=PHONE, locale="sv-SE")  # type: ignore[arg-type]
-    shoot(phone, base + "/", images / "public.png")
+    shoot(phone, base + "/", IMAGES / "public.png")
     pay(phone, base)
-    phone.screenshot(path=images / "charging.png")
+    phone.screenshot(path=IMAGES / "charging.png")
     phone.get_by_role("button", name="Stoppa laddningen").click()
     phone.get_by_role("button", name="Ja, stoppa nu").click()
     phone.get_by_role("link", name="Visa och spara kvittot").click(timeout=60_000)
     phone.wait_for_timeout(SETTLE_MS)
-    phone.screenshot(path=images / "receipt.png")
+    phone.screenshot(path=IMAGES / "receipt.png")
+    for_docs(page, base)
+
+
+def for_docs(page: Page, base: str) -> None:
+    """Every screen in English and dark, and in Swedish and light, side by side on one page."""
+    folder = IMAGES / "screens"
+    folder.mkdir(exist_ok=True)
+    for language, theme in SIDES:
+        choose(page, base, language, theme)
+        for name, path in SCREENS.items():
+            shoot(page, base + path, folder / f"{name}-{language}-{theme}.jpg")
+    rows = [_row(name, path) for name, path in SCREENS.items()]
+    (IMAGES.parent / "screens.md").write_text(DOCUMENT + "".join(rows))
+
+
+def _row(name: str, path: str) -> str:
+    place = path.partition(" >> ")[2].partition("'")[2].rstrip("']") or path
+    sides = [f"{name}-{language}-{theme}" for language, theme in SIDES]
+    pictures = " | ".join(f"![{side}](images/screens/{side}.jpg)" for side in sides)
+    return f"| `{place}` | {pictures} |\n"
 
 
 def pay(phone: Page, base: str) -> None:
@@ -120,18 +179,19 @@ def pay(phone: Page, base: str) -> None:
 def everything(browser: Browser, base: str, password: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     page = staff(browser, base, password)
-    for language in ("en", "sv"):
-        for theme in ("dark", "light"):
-            choose(page, base, language, theme)
-            for name, path in STAFF.items():
-                shoot(page, base + path, folder / f"{name}-{language}-{theme}.png",
-                      full=name in ("station", "reliability", "utilisation"))  # fmt: skip
-            scheme = browser.new_page(
-                viewport=PHONE,
-                locale=f"{language}-SE",
-                color_scheme=theme,  # type: ignore[arg-type]
-            )
-            shoot(scheme, base + "/", folder / f"public-{language}-{theme}.png")
+    for language, theme in product(("en", "sv"), ("dark", "light")):
+        choose(page, base, language, theme)
+        for name, path in SCREENS.items():
+            for kind, size in (("desk", DESK), ("phone", PHONE)):
+                page.set_viewport_size(size)  # type: ignore[arg-type]
+                shoot(page, base + path, folder / f"{name}-{language}-{theme}-{kind}.jpg",
+                      full=name not in ("board", "wall"))  # fmt: skip
+        visitor = browser.new_page(
+            viewport=PHONE,  # type: ignore[arg-type]
+            locale=f"{language}-SE",
+            color_scheme=theme,  # type: ignore[arg-type]
+        )
+        shoot(visitor, base + "/", folder / f"public-{language}-{theme}.jpg")
 
 
 def main() -> None:

@@ -185,7 +185,8 @@ def test_an_owner_who_is_no_superuser_can_book(engine: str, empty_database: str)
     """Foreign keys lock with the owner's rights: revoked ones must not be in their way."""
     role = f"owner_{secrets.token_hex(8)}"
     with connect(empty_database) as admin:
-        admin.execute(f"CREATE ROLE {role}".encode())
+        # whoever owns a hypertable must be able to log in: its jobs run as him
+        admin.execute(f"CREATE ROLE {role} LOGIN".encode())
         admin.execute(f"GRANT CREATE, USAGE ON SCHEMA public TO {role}".encode())
         # what is no relation for others has a schema of its own
         database = admin.info.dbname
