@@ -141,12 +141,14 @@ def check_password(deps: Deps, email: str, password: str, address: str) -> User 
         with deps.connection() as connection:
             stronger = hasher.hash(password)
             queries.replace_hash(connection, user_id=row["user_id"], password_hash=stronger)
+    with deps.connection() as connection:
+        queries.note_login(connection, user_id=row["user_id"])
     audit(deps, row["email"], "login", row["email"], address=address)
     return _user(row)
 
 
 def verify(password_hash: str, password: str) -> bool:
-    """Check argon2 in a real thread: it costs tens of milliseconds that live streams feel."""
+    """Whether a password is the one that a hash was made of."""
 
     def check() -> bool:
         try:
@@ -154,14 +156,20 @@ def verify(password_hash: str, password: str) -> bool:
         except (VerificationError, InvalidHashError):
             return False
 
-    if monkey.is_module_patched("threading"):
-        return bool(get_hub().threadpool.apply(check))
-    return check()
+    return beside(check)
 
 
 def hash_password(password: str) -> str:
     """What app_user.password_hash holds: argon2id with its parameters and salt."""
-    return hasher.hash(password)
+    return beside(lambda: hasher.hash(password))
+
+
+def beside(work: Callable[[], R]) -> R:
+    """Do argon2's work in a real thread: it costs tens of milliseconds that live streams feel."""
+    if monkey.is_module_patched("threading"):
+        done: R = get_hub().threadpool.apply(work)
+        return done
+    return work()
 
 
 def audit(deps: Deps, actor: str, action: str, subject: str, **detail: Any) -> None:

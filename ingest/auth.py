@@ -11,14 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 
 import msgspec
-from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+
+from sql.admin.passwords import station_hasher
 
 MISSES, WINDOW_SECONDS, COOL_DOWN_SECONDS = 5, 60.0, 30.0
 REMEMBERED = 50_000  # sources of misses; beyond it the oldest is forgotten
-
-# OWASP's smallest argon2id; station passwords are long and random, people's are hashed elsewhere
-_hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 
 class Credentials(msgspec.Struct):
@@ -27,10 +25,6 @@ class Credentials(msgspec.Struct):
     station_id: str
     password_hash: str | None
     password_hmac: bytes | None
-
-
-def hash_password(password: str) -> str:
-    return _hasher.hash(password)
 
 
 def parse_basic(header: str | None) -> tuple[str, str] | None:
@@ -109,7 +103,7 @@ class PasswordChecker:
 
 def _verify(credentials: Credentials, password: str) -> bool:
     try:
-        return _hasher.verify(credentials.password_hash or "", password)
+        return station_hasher.verify(credentials.password_hash or "", password)
     except (VerificationError, InvalidHashError):
         return False
 

@@ -32,6 +32,7 @@ class Station(msgspec.Struct):
     heartbeat_seconds: int
     trace_until: datetime | None
     evses: dict[int, Evse]
+    entry_version: int = 0  # of what would let it in now
 
     def evse(self, evse_id: int | None) -> Evse:
         """The evse, or the station itself for ids that no evse has."""

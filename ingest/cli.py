@@ -1,12 +1,11 @@
 """Commands about stations: accept them, register them, play them."""
 
-import secrets
 from collections.abc import Callable
 from typing import Any, TextIO
 
 import click
 
-from ingest.importing.cli import station_import
+from ingest.importing.cli import station_import, token_import
 from sql.cli import dsn_of, fail, key_of, log_to_stderr, migrated, settings
 
 
@@ -100,11 +99,13 @@ station.add_command(station_import)
 @click.option("--standard", help="Connector in OCPI's spelling, e.g. IEC_62196_T2_COMBO.")
 def station_add(station_id: str, password: str | None, **options: Any) -> None:
     """Register the station ID."""
-    from ingest.admin import add_station
+    from sql.admin import COMMAND_LINE
+    from sql.admin.passwords import new_password
+    from sql.admin.stations import add_station
 
-    generated = password or secrets.token_urlsafe(15)
+    generated = password or new_password()
     with migrated(settings()) as connection:
-        add_station(connection, station_id, generated, **options)
+        add_station(connection, COMMAND_LINE, station_id, generated, **options)
     click.echo(f"added {station_id}")
     if password is None:
         click.echo(generated)
@@ -115,11 +116,13 @@ def station_add(station_id: str, password: str | None, **options: Any) -> None:
 @PASSWORD
 def station_password(station_id: str, password: str | None) -> None:
     """Set a station's password."""
-    from ingest.admin import set_password
+    from sql.admin import COMMAND_LINE
+    from sql.admin.passwords import new_password
+    from sql.admin.stations import set_password
 
-    generated = password or secrets.token_urlsafe(15)
+    generated = password or new_password()
     with migrated(settings()) as connection:
-        set_password(connection, station_id, generated)
+        set_password(connection, COMMAND_LINE, station_id, generated)
     click.echo(f"password of {station_id} changed" if password else generated)
 
 
@@ -128,11 +131,13 @@ def station_password(station_id: str, password: str | None) -> None:
 @PASSWORD
 def station_approve(station_id: str, password: str | None) -> None:
     """Let in a station that awaits approval (KILOWATCH_UNKNOWN_STATIONS=pending)."""
-    from ingest.admin import approve_station
+    from sql.admin import COMMAND_LINE
+    from sql.admin.passwords import new_password
+    from sql.admin.stations import approve_station
 
-    generated = password or secrets.token_urlsafe(15)
+    generated = password or new_password()
     with migrated(settings()) as connection:
-        approve_station(connection, station_id, generated)
+        approve_station(connection, COMMAND_LINE, station_id, generated)
     click.echo(f"{station_id} is approved" if password else generated)
 
 
@@ -153,7 +158,7 @@ def station_meter_key(station_id: str, evse_id: int, public_key: TextIO) -> None
 @station.command("list")
 def station_list() -> None:
     """List stations: id, site, evses, OCPP version, contact, last seen, registration."""
-    from ingest.admin import list_stations
+    from sql.admin.stations import list_stations
 
     with migrated(settings()) as connection:
         for row in list_stations(connection):
@@ -162,7 +167,10 @@ def station_list() -> None:
 
 @click.group()
 def token() -> None:
-    """Add, block and list id tokens (RFID tags, app tokens)."""
+    """Add, import, block and list id tokens (RFID tags, app tokens)."""
+
+
+token.add_command(token_import)
 
 
 @token.command("add")
@@ -177,10 +185,11 @@ def token() -> None:
 @click.option("--concurrent", is_flag=True, help="May charge several vehicles at once.")
 def token_add(id_token: str, status: str, parent: str | None, concurrent: bool) -> None:
     """Add an id token, or change it."""
-    from ingest.admin import add_token
+    from sql.admin import COMMAND_LINE
+    from sql.admin.tokens import put_token
 
     with migrated(settings()) as connection:
-        add_token(connection, id_token, status, parent, concurrent=concurrent)
+        put_token(connection, COMMAND_LINE, id_token, status, parent, concurrent=concurrent)
     click.echo(f"{id_token}: {status}")
 
 
@@ -188,17 +197,18 @@ def token_add(id_token: str, status: str, parent: str | None, concurrent: bool) 
 @TOKEN
 def token_block(id_token: str) -> None:
     """Block an id token."""
-    from ingest.admin import block_token
+    from sql.admin import COMMAND_LINE
+    from sql.admin.tokens import block_token
 
     with migrated(settings()) as connection:
-        block_token(connection, id_token)
+        block_token(connection, COMMAND_LINE, id_token)
     click.echo(f"{id_token}: Blocked")
 
 
 @token.command("list")
 def token_list() -> None:
     """List id tokens: token, status, expiry, group."""
-    from ingest.admin import list_tokens
+    from sql.admin.tokens import list_tokens
 
     with migrated(settings()) as connection:
         for row in list_tokens(connection):

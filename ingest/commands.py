@@ -43,7 +43,7 @@ class Result(NamedTuple):
 
 
 class Dispatcher:
-    """Listens for commands and takeovers on a connection of its own."""
+    """Listens for commands, takeovers and what staff change on a connection of its own."""
 
     def __init__(self, dsn: str, presence: Presence) -> None:
         self.dsn, self.presence = dsn, presence
@@ -58,6 +58,7 @@ class Dispatcher:
                 async with connection:
                     await connection.execute("LISTEN command")
                     await connection.execute("LISTEN connection")
+                    await connection.execute("LISTEN entry")
                     await self._follow(connection)
             except LOST as error:
                 log.warning("commands wait: %s", " ".join(str(error).split())[:200])
@@ -69,6 +70,8 @@ class Dispatcher:
             async for notice in connection.notifies(timeout=SWEEP_SECONDS):
                 if notice.channel == "connection":
                     self.presence.on_takeover(notice.payload)
+                elif notice.channel == "entry":
+                    self.presence.on_entry(notice.payload)
                 elif notice.payload in self.presence.peers:
                     await self._claim([notice.payload])
                 else:

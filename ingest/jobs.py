@@ -7,6 +7,8 @@ from ingest.attempting import attempts
 from ingest.audit_night import audit_nightly
 from ingest.decisions import apply_decisions, judge_sessions
 from ingest.timelines import book_time
+from ingest.imports import take_imports
+from ingest.levels import sync_levels
 from ingest.watchdog import (
     find_normals,
     forget_watched,
@@ -63,3 +65,4 @@ JOBS = (
     Job("ensure_partitions", 6 * 3600, ensure_partitions),
     Job("enforce_retention", 24 * 3600, enforce_retention),
 )
+    Job("imports", 1, take_imports),

@@ -61,6 +61,7 @@ class Peer:
     ) -> None:
         self.socket, self.station, self.version = socket, station, version
         self.epoch = 0
+        self.entry_version = station.entry_version  # of what let it in
         self.is_sent_away = False  # by us, for an outage of ours
         self.seen_at = self.flushed_at = datetime.now(UTC)
         self._put, self._refresh = put, refresh
@@ -84,6 +85,10 @@ class Peer:
         finally:
             for waiting in self._calls.values():
                 waiting.cancel()
+
+    async def refresh(self) -> None:
+        """Look again at what the database says of the station."""
+        await self._refresh(self)
 
     async def close(self, code: int, reason: str) -> None:
         await self.socket.close(code, reason)

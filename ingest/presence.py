@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,11 +18,13 @@ log = logging.getLogger("kilowatch.ingest")
 queries = load_async_queries("ingest")
 
 LEASE_SECONDS = 60
+POLICY_VIOLATION = 1008
 EXTEND_SECONDS = 15.0
 SEEN_EVERY = timedelta(seconds=30)
 FLUSH_SECONDS = 0.05
 RETRY_SECONDS = 1.0
 TAKEN_OVER = "taken over by a newer connection"
+COME_ANEW = "what let you in is good no more: connect again"
 
 
 class Presence:
@@ -87,6 +90,18 @@ class Presence:
         if peer is not None and epoch.isdigit() and 0 < peer.epoch < int(epoch):
             _close_soon(peer, TAKEN_OVER)
 
+    def on_entry(self, payload: str) -> None:
+        """NOTIFY entry: '<station_id> <version>'; who came in under an older one must come anew, of
+        others something has changed that their messages need."""
+        station_id, _, version = payload.rpartition(" ")
+        peer = self.peers.get(station_id)
+        if peer is None or not version.isdigit():
+            return
+        if peer.entry_version < int(version):
+            _close_soon(peer, COME_ANEW, POLICY_VIOLATION)
+        else:
+            _soon(peer.refresh())
+
     async def run_releases(self) -> None:
         """Write closed connections, many at a time."""
         while True:
@@ -150,6 +165,9 @@ class Presence:
         )
         for key in held.keys() - {(row[0], row[1]) for row in rows}:
             _close_soon(held[key], TAKEN_OVER)
+        for station_id, epoch, version in rows:  # should a notice ever be lost
+            if held[station_id, epoch].entry_version < version:
+                _close_soon(held[station_id, epoch], COME_ANEW, POLICY_VIOLATION)
 
     async def _flush_seen(self, connection: AsyncConnection) -> None:
         due = [p for p in self.peers.values() if p.seen_at - p.flushed_at >= SEEN_EVERY]
@@ -166,10 +184,14 @@ class Presence:
         await queries.notify_evses(connection, station_ids=back)
 
 
-_closing: set[asyncio.Task[None]] = set()
+_tasks: set[asyncio.Task[None]] = set()
 
 
-def _close_soon(peer: Peer, reason: str) -> None:
-    task = asyncio.get_running_loop().create_task(peer.close(1000, reason))
-    _closing.add(task)
-    task.add_done_callback(_closing.discard)
+def _close_soon(peer: Peer, reason: str, code: int = 1000) -> None:
+    _soon(peer.close(code, reason))
+
+
+def _soon(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.get_running_loop().create_task(work)
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)

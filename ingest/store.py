@@ -120,7 +120,7 @@ async def add_evses(connection: AsyncConnection, station: Station, evse_ids: set
 
 def station_of(row: Any) -> Station:
     """A row of the query `stations`."""
-    return Station(*[*row[:7], evses_of(row)])
+    return Station(*[*row[:7], evses_of(row), row[12]])
 
 
 def evses_of(row: Sequence[Any]) -> dict[int, Evse]:

@@ -12,6 +12,7 @@ import psycopg
 
 from sql import DatabaseError, RequestError
 from sql.database import Connection, connect, database_url
+from sql.fields import FieldError
 from sql.migrate import migrate
 from sql.settings import Settings, SettingsError, read_settings, secret_key, unknown_names
 
@@ -56,6 +57,8 @@ def migrated(given: Settings) -> Iterator[Connection]:
         migrate(dsn, given.time_zone)
         with connect(dsn) as connection:
             yield connection
+    except FieldError as error:
+        fail(f"{error.field}: {error}")
     except (DatabaseError, RequestError) as error:
         fail(error)
     except psycopg.Error as error:  # gone meanwhile, full, not allowed

@@ -17,8 +17,8 @@ from urllib.parse import quote
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from ingest.auth import hash_password
 from ingest.server import Ingest
+from sql.admin.passwords import hash_password
 from sql.database import connect as connect_database
 from sql.settings import Settings
 

@@ -27,15 +27,20 @@ def station_import(file: Path, form: str | None, operator: str | None, *, dry_ru
     can't be used.
     """
     from ingest.importing import FileError
+    from ingest.importing.progress import Bar
     from ingest.importing.station_run import import_stations, report
 
     try:
-        with migrated(settings()) as connection:
-            outcome = import_stations(connection, file, form, operator, dry_run=dry_run)
+        with migrated(settings()) as connection, Bar(_label(dry_run)) as bar:
+            outcome, _ = import_stations(connection, file, form, operator, bar, dry_run=dry_run)
     except FileError as error:
         fail(error, 2)
     report(outcome, dry_run=dry_run)
     raise SystemExit(1 if outcome.faulty else 0)
+
+
+def _label(dry_run: bool) -> str:
+    return "Checking" if dry_run else "Importing"
 
 
 @click.group()
@@ -93,3 +98,34 @@ def session_import(
         fail(error, 2)
     report(summary, rejects, dry_run=dry_run)
     raise SystemExit(0 if summary.is_clean else 1)
+
+
+@click.command("import")
+@FILE
+@click.option("--time-zone", help="Whose days expires_at means; the operator's if left out.")
+@DRY_RUN
+def token_import(file: Path, time_zone: str | None, *, dry_run: bool) -> None:
+    """Add and change the id tokens of a CSV file: id_token, status, parent, concurrent, expires_at.
+
+    Ends with 0 if nothing was rejected, 1 if some rows were (they are listed), 2 if the file
+    can't be used.
+    """
+    from ingest.importing import FileError
+    from ingest.importing.progress import Bar
+    from ingest.importing.run import zone_of
+    from ingest.importing.tables import open_table
+    from ingest.importing.tokens import import_tokens
+    from sql.admin import COMMAND_LINE
+
+    given = settings()
+    try:
+        zone = zone_of(time_zone or given.time_zone)
+        with migrated(given) as connection, Bar(_label(dry_run)) as bar:
+            table = open_table(file)
+            outcome, _ = import_tokens(connection, table, zone, COMMAND_LINE, bar, dry_run=dry_run)
+    except FileError as error:
+        fail(error, 2)
+    click.echo(", ".join(f"{count:,} {what}" for what, count in outcome.counts.items()))
+    for one in outcome.faulty[:20]:
+        click.echo(f"line {one.line}: {one.field}: {one.problem}", err=True)
+    raise SystemExit(1 if outcome.faulty else 0)

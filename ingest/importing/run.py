@@ -1,4 +1,4 @@
-"""One import from the command line: how the file is read, the work, what became of it."""
+"""One import of sessions: how the file is read, the work, what became of it."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ import click
 
 from ingest.importing import FileError, mapping, times
 from ingest.importing.evidence import manner
+from ingest.importing.progress import Bar, Progress
 from ingest.importing.rows import EARLIEST, Reader
 from ingest.importing.sessions import Importer, Summary, kept_from, load_fleet
 from ingest.importing.tables import DELIMITERS, RejectsFile, Table, open_table, records
@@ -40,13 +41,20 @@ def import_file(
     table = open_table(file)
     said = {name: value or given.settings.get(name) for name, value in said.items()}
     reader = make_reader(connection, table, given, said)
-    settings = _settings(table, reader)
     _introduce(table, reader)
+    with Bar("Checking" if dry_run else "Importing") as bar:
+        return take(dsn, table, reader, bar, rejects, dry_run=dry_run)
+
+
+def take(
+    dsn: str, table: Table, reader: Reader, progress: Progress, rejects: Path | None = None,
+    *, dry_run: bool,
+) -> Summary:  # fmt: skip
+    """The work itself. Raises FileError: another import is going on."""
     with RejectsFile(rejects, table.header, table.delimiter) as rejected:
         importer = Importer(table, reader, rejected, dry_run=dry_run)
-        label = "Checking" if dry_run else "Importing"
-        with click.progressbar(length=table.lines, label=label) as bar:
-            asyncio.run(importer.run(dsn, settings, bar.update))
+        progress.begin(table.lines)
+        asyncio.run(importer.run(dsn, _settings(table, reader), progress.done))
     return importer.summary
 
 
@@ -55,7 +63,7 @@ def make_reader(
 ) -> Reader:
     """How the rows are to be read. Raises FileError."""
     columns = mapping.make_mapping(table.header, given)
-    zone = _zone(said["time_zone"] or "UTC")
+    zone = zone_of(said["time_zone"] or "UTC")
     order, mark = said["date_order"], said["decimal"]
     if order not in (None, "dmy", "mdy"):
         raise FileError(f"date_order: expected dmy or mdy, found {order}")
@@ -68,7 +76,7 @@ def make_reader(
     )  # fmt: skip
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # a path, a folder of zones

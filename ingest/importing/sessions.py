@@ -37,6 +37,10 @@ ROW_COLUMNS = (
 )  # fmt: skip
 
 
+class BusyError(FileError):
+    """Another import is going on."""
+
+
 class Summary(msgspec.Struct):
     """What became of a file's rows: imported, known, changed, rejected, and flags of sessions."""
 
@@ -74,7 +78,7 @@ class Importer:
         connection = await async_connect(dsn, application_name="kilowatch import")
         async with connection:
             if not await queries.try_lock(connection):
-                raise FileError("another import is going on: try again when it has ended")
+                raise BusyError("another import is going on: try again when it has ended")
             if not self._dry_run:
                 self.summary.run_id = await self._start(connection, settings)
             await self._take_all(connection, progress)

@@ -1,4 +1,4 @@
-"""One import of stations from the command line: which format, the work, what became of it."""
+"""One import of stations: which format, the work, what became of it."""
 
 import hashlib
 from collections.abc import Iterator
@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from ingest.importing import FileError, nobil, ocpi, stations_csv
+from ingest.importing.progress import Progress
 from ingest.importing.stations import Outcome, StationImporter, find_operator, keep_run
 from ingest.importing.tables import open_table
 from ingest.importing.wanted import Faulty, Station, gather
+from sql.admin import COMMAND_LINE
 from sql.database import Connection
 
 SHOWN = 20  # of what was done, and of what was not
@@ -17,24 +19,31 @@ BOM = b"\xef\xbb\xbf"
 
 
 def import_stations(
-    connection: Connection, file: Path, form: str | None, operator: str | None, *, dry_run: bool
-) -> Outcome:
-    """Import a file of stations. Raises FileError: nothing was imported."""
+    connection: Connection,
+    file: Path,
+    form: str | None,
+    operator: str | None,
+    progress: Progress,
+    actor: str = COMMAND_LINE,
+    *,
+    dry_run: bool,
+) -> tuple[Outcome, int | None]:
+    """Import a file of stations. Raises FileError: nothing was imported. Returns what became of
+    them and the number of the run, if it is kept."""
     form, source, found = read_file(file, form)
     operator_id = find_operator(connection, operator)
     stations, faulty = gather(found)
     if not stations and not faulty:
         raise FileError(f"{file} has no stations")
     with connection.transaction(force_rollback=dry_run):
-        importer = StationImporter(connection, operator_id, source)
+        importer = StationImporter(connection, operator_id, source, actor)
         importer.outcome.refuse(faulty)
         importer.outcome.unit = "line" if form == "csv" else "number"
-        label = f"{'Checking' if dry_run else 'Importing'} {form.upper()}"
-        with click.progressbar(length=len(stations), label=label) as bar:
-            importer.put_all(stations, bar.update)
+        progress.begin(len(stations))
+        importer.put_all(stations, progress.done)
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-        keep_run(connection, source, file.name, sha256, importer.outcome)
-    return importer.outcome
+        run_id = keep_run(connection, source, file.name, sha256, importer.outcome)
+    return importer.outcome, None if dry_run else run_id
 
 
 def read_file(file: Path, form: str | None) -> tuple[str, str, Iterator[Station | Faulty]]:

@@ -11,17 +11,18 @@ from typing import Any
 
 import msgspec
 
-from ingest.admin import new_code
-from ingest.auth import hash_password
 from ingest.columns import arrays
 from ingest.importing import FileError, RowError
 from ingest.importing.sessions import ROW_COLUMNS
 from ingest.importing.sites import Sites, differences
 from ingest.importing.wanted import Evse, Faulty, Station, shown
+from sql.admin import COMMAND_LINE, audit
+from sql.admin.passwords import hash_password
+from sql.admin.stations import new_code
 from sql.database import Connection
 from sql.queries import load_queries
 
-queries, admin_queries = load_queries("importing"), load_queries("admin")
+queries = load_queries("importing")
 
 MADE = ("vendor", "model", "serial_number")
 
@@ -37,6 +38,14 @@ class Outcome(msgspec.Struct):
     faulty: list[Faulty] = []
     gone: int = 0
     unit: str = "line"  # what the place of a faulty one is called
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """As the run keeps them."""
+        return {
+            "added": self.added, "changed": self.changed, "unchanged": self.unchanged,
+            "rejected": len(self.faulty), "gone": self.gone,
+        }  # fmt: skip
 
     def refuse(self, found: list[Faulty]) -> None:
         """Keep what can't be taken; what the file itself says is not there is only counted."""
@@ -69,8 +78,11 @@ def stored(connection: Connection, station_ids: list[str]) -> dict[str, Stored]:
 class StationImporter:
     """Writes stations of one file, in one transaction of the caller's."""
 
-    def __init__(self, connection: Connection, operator_id: int, source: str) -> None:
+    def __init__(
+        self, connection: Connection, operator_id: int, source: str, actor: str = COMMAND_LINE
+    ) -> None:
         self.outcome = Outcome()
+        self._actor = actor
         self._connection = connection
         self._sites = Sites(connection, operator_id, source)
 
@@ -151,9 +163,9 @@ class StationImporter:
         else:
             outcome.changed += 1
         outcome.done.append((station.line, f"{station.station_id}: {', '.join(changes)}"))
-        admin_queries.audit(
-            self._connection, actor="command line", action="station.import",
-            subject=station.station_id,
+        audit(
+            self._connection, self._actor, "station.import", station.station_id,
+            after={"changes": changes},
         )  # fmt: skip
 
 
@@ -175,8 +187,8 @@ def find_operator(connection: Connection, operator: str | None) -> int:
 
 def keep_run(
     connection: Connection, source: str, file_name: str, sha256: str, outcome: Outcome
-) -> None:
-    """What the file was and what became of it, line by line."""
+) -> int:
+    """What the file was and what became of it, line by line; the run's number."""
     settings = json.dumps({"source": source})
     run_id = queries.start_run(
         connection, kind="stations", source=source, file_name=file_name, sha256=sha256,
@@ -186,11 +198,10 @@ def keep_run(
     if rows:
         columns = dict(zip(ROW_COLUMNS, map(list, zip(*rows.values(), strict=True)), strict=True))
         queries.add_rows(connection, run_id=run_id, **arrays(columns))
-    counts = {
-        "added": outcome.added, "changed": outcome.changed, "unchanged": outcome.unchanged,
-        "rejected": len(outcome.faulty), "gone": outcome.gone,
-    }  # fmt: skip
-    queries.finish_run(connection, run_id=run_id, counts=json.dumps(counts), at=datetime.now(UTC))
+    queries.finish_run(
+        connection, run_id=run_id, counts=json.dumps(outcome.counts), at=datetime.now(UTC)
+    )
+    return int(run_id)
 
 
 def _rows(outcome: Outcome) -> Iterator[tuple[Any, ...]]:

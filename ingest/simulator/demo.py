@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from ingest.admin import add_station, add_token, has_station, set_password
 from ingest.attempting import book_attempts
 from ingest.decisions import judge_sessions
 from ingest.simulator.history import write_history
@@ -14,6 +13,9 @@ from ingest.simulator.network import Site
 from ingest.simulator.seed import password_of, queries, register
 from ingest.simulator.troubles import troubles
 from ingest.timelines import book_time
+from sql.admin import COMMAND_LINE
+from sql.admin.stations import add_station, has_station, set_password
+from sql.admin.tokens import put_token
 from sql.database import Connection, connect
 from sql.processes import end_with_parent
 from sql.queries import load_queries
@@ -33,15 +35,15 @@ def prepare(connection: Connection, secret_key: str) -> tuple[Sequence[Site], st
     sites = register(connection, secret_key)
     password = password_of(secret_key + " own")[:16]
     if has_station(connection, OWN_STATION):
-        set_password(connection, OWN_STATION, password)
+        set_password(connection, COMMAND_LINE, OWN_STATION, password)
     else:
         add_station(
-            connection, OWN_STATION, password,
+            connection, COMMAND_LINE, OWN_STATION, password,
             site=OWN_SITE, evses=2, max_power_w=22_000, standard="IEC_62196_T2",
         )  # fmt: skip
         queries.place_site(connection, name=OWN_SITE, city="Stockholm", latitude=59.3293,
                            longitude=18.0686)  # fmt: skip
-    add_token(connection, OWN_TOKEN, "Accepted", None, concurrent=True)
+    put_token(connection, COMMAND_LINE, OWN_TOKEN, "Accepted", None, concurrent=True)
     return sites, password
 
 

@@ -5,9 +5,9 @@ import hmac
 from collections.abc import Sequence
 from random import Random
 
-from ingest.auth import hash_password
 from ingest.simulator.network import Site, demo_network
 from ingest.simulator.spec import VirtualStationSpec
+from sql.admin.passwords import hash_password
 from sql.database import Connection
 from sql.queries import load_queries
 

@@ -12,6 +12,10 @@ FROM app_user WHERE user_id = :user_id AND is_active;
 -- A stronger hash of the same password, so the session salt stays.
 UPDATE app_user SET password_hash = :password_hash WHERE user_id = :user_id;
 
+-- name: note_login!
+-- When somebody last signed in.
+UPDATE app_user SET last_login_at = now() WHERE user_id = :user_id;
+
 -- name: new_salt!
 -- End all of an account's sessions.
 UPDATE app_user SET session_salt = gen_random_uuid()::text WHERE user_id = :user_id;

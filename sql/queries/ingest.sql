@@ -1,16 +1,17 @@
 -- What the ingest process reads and writes. Sets of rows come as one array per column.
 
 -- name: stations(station_ids)
--- Stations with their credentials, as connections and messages need them.
+-- Stations with their credentials, as connections and messages need them; retired ones are unknown.
 SELECT s.station_id, s.station_key, t.operator_id, s.site_id, s.registration_status,
     s.heartbeat_seconds, s.trace_until, s.password_hash, s.password_hmac,
     coalesce(array_agg(e.evse_key ORDER BY e.evse_id) FILTER (WHERE e.evse_key IS NOT NULL), '{}'),
     coalesce(array_agg(e.evse_id ORDER BY e.evse_id) FILTER (WHERE e.evse_key IS NOT NULL), '{}'),
-    coalesce(array_agg(e.max_power_w ORDER BY e.evse_id) FILTER (WHERE e.evse_key IS NOT NULL), '{}')
+    coalesce(array_agg(e.max_power_w ORDER BY e.evse_id) FILTER (WHERE e.evse_key IS NOT NULL), '{}'),
+    s.entry_version
 FROM station s
 LEFT JOIN site t USING (site_id)
 LEFT JOIN evse e USING (station_id)
-WHERE s.station_id = ANY(:station_ids::text[])
+WHERE s.station_id = ANY(:station_ids::text[]) AND (s.decommissioned_at > now()) IS NOT FALSE
 GROUP BY s.station_id, t.site_id;
 
 -- name: add_stations(station_ids, registration_status)!
@@ -73,10 +74,11 @@ RETURNING s.station_id;
 
 -- name: extend_leases(station_ids, epochs, lease_seconds)
 -- The worker is alive and holds these; what is missing from the answer, somebody else holds now.
+-- Who came in under an older entry version must come in anew.
 UPDATE connection c SET lease_until = now() + :lease_seconds * interval '1 second'
 FROM unnest(:station_ids::text[], :epochs::bigint[]) AS n(station_id, epoch)
 WHERE c.station_id = n.station_id AND c.epoch = n.epoch
-RETURNING c.station_id, c.epoch;
+RETURNING c.station_id, c.epoch, s.entry_version;
 
 -- name: saw_stations(station_ids, seen_at)
 -- When stations were last heard; silence that has ended makes them online again.

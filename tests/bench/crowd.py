@@ -1,7 +1,8 @@
 """5,000 stations with passwords: how soon all are back in after a restart, and what one that is
 connected and silent costs."""
 
-from ingest.auth import Credentials, PasswordChecker, hash_password
+from ingest.auth import Credentials, PasswordChecker
+from sql.admin.passwords import hash_password
 from sql.database import connect
 from tests.bench import rig
 from tests.bench.load import Load, client
