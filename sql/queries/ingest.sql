@@ -77,6 +77,7 @@ RETURNING s.station_id;
 -- Who came in under an older entry version must come in anew.
 UPDATE connection c SET lease_until = now() + :lease_seconds * interval '1 second'
 FROM unnest(:station_ids::text[], :epochs::bigint[]) AS n(station_id, epoch)
+JOIN station s ON s.station_id = n.station_id
 WHERE c.station_id = n.station_id AND c.epoch = n.epoch
 RETURNING c.station_id, c.epoch, s.entry_version;
 
