@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, Template
 from msgspec import Struct
 
 from billing import BillingError
+from billing.alarms import told
 from billing.invoice_paper import invoice_name, invoice_pdf, load_invoice, month_of
 from billing.issuing import sellers_of
 from billing.papers import file_name, load_paper, pdf_of
@@ -245,6 +246,39 @@ def invoice(connection: Connection, mail: Mail) -> Letter:
     )
 
 
+# -- staff ----------------------------------------------------------------------------------------
+
+
+def alert(connection: Connection, mail: Mail) -> Letter:
+    """Parameters: event (raised, escalated, resolved, test), incident_id (not of a test)."""
+    seller, t = _house(connection, mail)
+    pages, event = f"{mail.base_url}/app/", mail.parameters["event"]
+    if event == "test":
+        text = t.say("mail_alert_test_text")
+        subject = t.say("mail_alert_test_subject")
+        return _to_staff(mail, seller, t, "alert_test", subject, link=pages, texts=(text,))
+    incident_id = int(mail.parameters["incident_id"])
+    about = told(connection, incident_id, event, mail.language)
+    return _to_staff(
+        mail, seller, t, "alert", about.subject, link=f"{pages}incident/{incident_id}",
+        rows=about.rows, texts=about.texts,
+    )  # fmt: skip
+
+
+def _to_staff(
+    mail: Mail, seller: Seller, t: Tongue, kind: str, subject: str, **more: Any
+) -> Letter:
+    return Letter(
+        subject=subject,
+        language=mail.language,
+        sender=seller.name,
+        title=subject,
+        button=t.say(f"mail_{kind}_button"),
+        footer=(t.say("mail_alert_footer"),),
+        **more,
+    )
+
+
 def _house(connection: Connection, mail: Mail) -> tuple[Seller, Tongue]:
     """The operator that writes, the first one unless the parameters name another."""
     found = connection.execute("SELECT min(operator_id) FROM operator").fetchone()
@@ -288,4 +322,5 @@ LETTERS: dict[str, Callable[[Connection, Mail], Letter]] = {
     "payment_reminder": to_pay("reminder"),
     "statement": statement,
     "invoice": invoice,
+    "alert": alert,
 }

@@ -1,8 +1,8 @@
 """Findings become alerts, alerts become incidents, and both end by themselves.
 
 A watch finds what is the case now; `settle` compares that with the open alerts of its kind. Of one
-kind there is at most one open alert per evse and one open incident per site: the database
-arbitrates between watchdogs.
+kind there is at most one open alert per evse and one open incident per site, router or build: the
+database arbitrates between watchdogs.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
+from ingest.builds import open_builds
+from ingest.kinds import KINDS, NEVER_PLANNED
 from ingest.thresholds import FLAP_WINDOW, FLAPS
 from sql.database import Connection
 from sql.queries import load_queries
@@ -29,52 +31,15 @@ class Finding(NamedTuple):
     detail: dict[str, Any]
 
 
-class Kind(NamedTuple):
-    """What an incident of this kind says to who reads the rows; pages have words of their own."""
-
-    severity: str
-    cause: str
-    next_step: str
-
-
 class Watch(NamedTuple):
     """`needs_contact`: of a station out of contact nothing is known, so its alerts stay as they
-    are."""
+    are. `is_refreshed`: an open alert tells what is the case now, not what was when it was
+    raised."""
 
     kind: str
     find: Callable[[Connection, datetime], list[Any]]
     needs_contact: bool = True
-
-
-KINDS: dict[str, Kind] = {
-    "offline": Kind("high", "no contact", "probe, then call the site host"),
-    "faulted": Kind("high", "fault", "restart, then watch for a real session"),
-    "silent_evse": Kind(
-        "high", "available, but no success for far longer than normal",
-        "restart, then watch for a real session",
-    ),
-    "failing_starts": Kind(
-        "high", "starts fail one after the other", "restart, then watch for a real session"
-    ),
-    "no_energy": Kind(
-        "high", "charging by its own account, nothing delivered", "call the driver, then restart"
-    ),
-    "meter_frozen": Kind(
-        "high", "power flows, the register stands still", "take out of service, order a technician"
-    ),
-    "derated": Kind("low", "far less power than normal", "look for a hot or broken power module"),
-    "stuck_preparing": Kind("low", "plugged in, not started", "see whether starts are refused"),
-    "ghost_session": Kind(
-        "low", "session without news, closed at its last evidence", "check the station's meter"
-    ),
-    "clock_off": Kind("low", "its clock is off", "let it set its clock, then restart"),
-    "token_guessing": Kind(
-        "high", "many different id tokens refused", "look at the camera, or call the site host"
-    ),
-    "rejected_connections": Kind(
-        "low", "refused at the door: unknown name or wrong password", "check name and password"
-    ),
-}  # fmt: skip
+    is_refreshed: bool = False
 
 
 def settle(connection: Connection, watch: Watch, now: datetime) -> None:
@@ -86,6 +51,8 @@ def settle(connection: Connection, watch: Watch, now: datetime) -> None:
     if fresh:
         queries.reopen_alerts(connection, **about, findings=_json(fresh), window=FLAP_WINDOW)
         queries.raise_alerts(connection, **about, findings=_json(fresh))
+    if known and watch.is_refreshed:
+        queries.refresh_alerts(connection, kind=watch.kind, findings=_json(found))
     if known:
         queries.end_alerts(
             connection, **about, findings=_json(found), window=FLAP_WINDOW, flaps=FLAPS,
@@ -100,7 +67,13 @@ def _json(findings: list[Finding]) -> Jsonb:
 def gather(connection: Connection, now: datetime) -> None:
     """Alerts join the incident that explains them; incidents end with what they are made of."""
     kinds = Jsonb([{"kind": kind, **about._asdict()} for kind, about in KINDS.items()])
+    queries.plan_alerts(connection, now=now, never=list(NEVER_PLANNED))
+    queries.merge_routers(connection, now=now)
     queries.reopen_incidents(connection, now=now, window=FLAP_WINDOW)
-    queries.open_station_incidents(connection, kinds=kinds)
-    queries.gather_alerts(connection)
+    open_builds(connection, now)
+    queries.open_station_incidents(connection, now=now, kinds=kinds)
+    queries.gather_alerts(connection, now=now)
+    queries.follow_merged(connection, now=now)
+    queries.inherit_owners(connection, now=now)
+    queries.name_groups(connection)
     queries.resolve_incidents(connection, now=now, kinds=list(KINDS))

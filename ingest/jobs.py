@@ -3,22 +3,26 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from ingest.alarming import forget_messages, tell
 from ingest.attempting import attempts
 from ingest.audit_night import audit_nightly
 from ingest.decisions import apply_decisions, judge_sessions
-from ingest.timelines import book_time
 from ingest.imports import take_imports
 from ingest.levels import sync_levels
+from ingest.timelines import book_time
 from ingest.watchdog import (
     find_normals,
     forget_watched,
     watch,
     watch_clocks,
     watch_fleet,
+    watch_own,
     watch_sessions,
 )
+from ingest.webhooks import send_due
 from sql.database import Connection
 from sql.jobs import Job
+from sql.settings import Settings
 
 KEEP_READINGS = "7 years"  # accounting material (PAYMENTS: ahead of any other retention)
 
@@ -26,6 +30,12 @@ KEEP_READINGS = "7 years"  # accounting material (PAYMENTS: ahead of any other r
 def refresh_rollups(connection: Connection) -> None:
     """Bring aggregates up to date where rows came late."""
     connection.execute("CALL process_refresh_requests()")
+
+
+def fold_visits(connection: Connection) -> None:
+    """Count sessions that ended or changed, for the pages about drivers and sessions."""
+    while connection.execute("SELECT fold_visits(5000)").fetchone() == (5000,):
+        pass
 
 
 def ensure_partitions(connection: Connection) -> None:
@@ -51,18 +61,33 @@ def _now(work: Callable[[Connection, datetime], object]) -> Callable[[Connection
 
 JOBS = (
     Job("watchdog", 2, _now(watch)),
+    Job("alarms", 2, _now(tell)),
     Job("attempts", 2, _now(attempts)),
     Job("watch_sessions", 15, _now(watch_sessions)),
     Job("watch_fleet", 60, _now(watch_fleet)),
+    Job("watch_own", 60, _now(watch_own)),
     Job("watch_clocks", 300, _now(watch_clocks)),
     Job("find_normals", 3600, _now(find_normals)),
+    Job("thresholds", 3600, sync_levels),
+    Job("forget_messages", 24 * 3600, _now(forget_messages)),
     Job("forget_watched", 24 * 3600, _now(forget_watched)),
     Job("timelines", 3, _now(book_time)),
     Job("refresh_rollups", 5, refresh_rollups),
+    Job("fold_visits", 3, fold_visits),
     Job("judge_sessions", 5, judge_sessions),
     Job("apply_decisions", 1, apply_decisions),
+    Job("imports", 1, take_imports),
     Job("audit", 600, _now(audit_nightly)),
     Job("ensure_partitions", 6 * 3600, ensure_partitions),
     Job("enforce_retention", 24 * 3600, enforce_retention),
 )
-    Job("imports", 1, take_imports),
+
+
+def jobs_of(settings: Settings) -> tuple[Job, ...]:
+    """All of them, for this installation: webhooks say where its pages are."""
+    base = (settings.public_url or f"http://{settings.web_host}:{settings.web_port}").rstrip("/")
+    return (*JOBS, Job("webhooks", 2, lambda connection: _send(connection, base)))
+
+
+def _send(connection: Connection, base_url: str) -> None:
+    send_due(connection, base_url, datetime.now(UTC))

@@ -22,6 +22,7 @@ from websockets.typing import Subprotocol
 
 from ingest.auth import REFUSALS, Credentials, PasswordChecker, Throttle, parse_basic
 from ingest.book import Station
+from ingest.certificates import Certificate, of_file, of_peer
 from ingest.codec import SUBPROTOCOLS
 from ingest.commands import Dispatcher
 from ingest.gather import Gather
@@ -79,6 +80,8 @@ class Ingest:
                              self.settings.ocpp_host, port)  # fmt: skip
                     if ready is not None:
                         ready.set_result(port)
+                    if self.settings.tls_cert:
+                        await self._note_certificate(None, of_file(self.settings.tls_cert))
                     await self._serve_until_cancelled()
             finally:
                 await self.writer.drain()
@@ -231,10 +234,19 @@ class Ingest:
             log.warning("%s not let in: %s", station.station_id, error)
             await socket.close(1013, "the database is away")
             return
+        with suppress(ValueError):  # an end that nobody can read is no reason to send it away
+            if told := _certificate(socket):
+                await self._note_certificate(station.station_id, of_peer(told))
         try:
             await peer.run()
         finally:
             self.presence.release(peer)
+
+    async def _note_certificate(self, station_id: str | None, found: Certificate) -> None:
+        """For the watchdog, which tells staff before it ends."""
+        with suppress(*LOST):
+            async with self.pool.connection() as connection:
+                await queries.note_certificate(connection, station_id=station_id, **found._asdict())
 
     async def _refresh(self, peer: Peer) -> None:
         """At a boot: approval, heartbeat and evses may have changed."""
@@ -291,10 +303,15 @@ def _select_subprotocol(
     return next((Subprotocol(name) for name in SUBPROTOCOLS if name in offered), None)
 
 
-def _certificate_name(socket: ServerConnection) -> str | None:
-    """The common name of a verified client certificate (security profile 3)."""
+def _certificate(socket: ServerConnection) -> dict[str, Any]:
+    """A verified client certificate (security profile 3); empty: there is none."""
     tls = socket.transport.get_extra_info("ssl_object")
-    certificate = tls.getpeercert() if tls else None
+    return (tls.getpeercert() if tls else None) or {}
+
+
+def _certificate_name(socket: ServerConnection) -> str | None:
+    """The common name of a verified client certificate."""
+    certificate = _certificate(socket)
     if not certificate:
         return None
     names = dict(pair for part in certificate.get("subject", ()) for pair in part)

@@ -12,6 +12,7 @@ RESTART_GRACE = 10  # a deliberate restart of ours is over by then
 RETURN_GRACE = 300  # stations back off for minutes before they try again
 SILENCE_SLACK = 45  # beyond two heartbeats; last_seen_at is written every 30 s at most
 PROBE_TRIES = 3  # of a probe that could not be sent
+ROUTER_TOGETHER = 2 * MINUTE  # stations behind one router notice its end that close together
 
 # Ghost sessions
 GHOST_SILENCE = 30 * MINUTE
@@ -50,6 +51,18 @@ REPLAY_SECONDS = 5 * MINUTE  # after contact came back, readings may be old ones
 
 # Refused connections
 REFUSED_TIMES, REFUSED_WINDOW, REFUSED_OVER = 3, 10 * MINUTE, 30 * MINUTE
+
+# One build that fails in several places
+BUILD_STATIONS, BUILD_SITES, BUILD_WINDOW = 3, 2, HOUR
+BUILD_CHANGED_STATIONS, BUILD_CHANGED_WINDOW = 2, 7 * DAY  # after their firmware has changed
+BUILD_CHANCE = 1e-3  # that so many fail, as often as stations fail in this network
+BUILD_USUAL_DAYS = 30
+
+# Our own affairs
+PAYMENT_STUCK = 15 * MINUTE  # a hold is neither taken nor released
+JOB_FAILURES, JOB_LATE = 3, 15 * MINUTE  # in a row; beyond its next turn
+CERTIFICATE_AHEAD_DAYS = 21
+UNDELIVERED = DAY  # how long staff are told of a message that was given up
 
 # Alerts that come and go
 FLAP_WINDOW = 15 * MINUTE  # sooner again: the same alert goes on

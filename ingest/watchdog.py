@@ -10,6 +10,7 @@ from typing import Any
 
 from ingest import thresholds as at
 from ingest.alerts import Watch, gather, queries, settle
+from ingest.levels import given
 from ingest.probing import forget, probe_contact, probe_sessions
 from sql.database import Connection
 
@@ -21,9 +22,21 @@ def watch(connection: Connection, now: datetime) -> None:
     queries.end_our_outage(connection, now=now, grace_seconds=at.RETURN_GRACE)
     for one in CONTACT:
         settle(connection, one, now)
-    queries.open_platform_outage(connection, now=now, grace_seconds=at.RESTART_GRACE)
-    queries.open_dark_sites(connection, now=now, grace_seconds=at.DARK_GRACE)
+    _open_outages(connection, now)
     gather(connection, now)
+
+
+def _open_outages(connection: Connection, now: datetime) -> None:
+    """What takes many stations at once: ourselves, sites, routers."""
+    ours = given(connection, "platform", grace=at.RESTART_GRACE)
+    queries.open_platform_outage(connection, now=now, grace_seconds=ours["grace"])
+    dark = given(connection, "site_dark", grace=at.DARK_GRACE)
+    queries.open_dark_sites(connection, now=now, grace_seconds=dark["grace"], window=at.FLAP_WINDOW)
+    router = given(connection, "router_down", grace=at.DARK_GRACE, together=at.ROUTER_TOGETHER)
+    queries.open_dark_routers(
+        connection, now=now, grace_seconds=router["grace"], together=router["together"],
+        window=at.FLAP_WINDOW,
+    )  # fmt: skip
 
 
 def watch_sessions(connection: Connection, now: datetime) -> None:
@@ -44,6 +57,12 @@ def watch_clocks(connection: Connection, now: datetime) -> None:
     settle(connection, CLOCKS, now)
 
 
+def watch_own(connection: Connection, now: datetime) -> None:
+    """Our own affairs: payments, jobs, certificates, messages."""
+    for one in OWN:
+        settle(connection, one, now)
+
+
 def find_normals(connection: Connection, now: datetime) -> None:
     """What is normal for each evse, from its last 90 days."""
     queries.compute_normals(
@@ -59,8 +78,11 @@ def forget_watched(connection: Connection, now: datetime) -> None:
     forget(connection, now)
 
 
-def _query(name: str, **thresholds: Any) -> Callable[[Connection, datetime], list[Any]]:
+def _query(name: str, **standard: float) -> Callable[[Connection, datetime], list[Any]]:
+    """The query of a kind, with the thresholds of that kind as staff have set them."""
+
     def find(connection: Connection, now: datetime) -> list[Any]:
+        thresholds = given(connection, name, **standard) if standard else {}
         found: list[Any] = getattr(queries, name)(connection, now=now, **thresholds)
         return found
 
@@ -109,5 +131,23 @@ CLOCKS = Watch(
     _query(
         "clock_off", off=at.CLOCK_OFF, keep=at.CLOCK_KEEP, window=at.CLOCK_WINDOW,
         samples=at.CLOCK_SAMPLES, least=at.CLOCK_LEAST, replay=at.REPLAY_SECONDS,
+    ),
+)  # fmt: skip
+OWN = (
+    Watch(
+        "payment_stuck", _query("payment_stuck", patience=at.PAYMENT_STUCK), needs_contact=False,
+        is_refreshed=True,
+    ),
+    Watch(
+        "job_failed", _query("job_failed", failures=at.JOB_FAILURES, late=at.JOB_LATE),
+        needs_contact=False, is_refreshed=True,
+    ),
+    Watch(
+        "certificate", _query("certificate", ahead_days=at.CERTIFICATE_AHEAD_DAYS),
+        needs_contact=False, is_refreshed=True,
+    ),
+    Watch(
+        "undelivered", _query("undelivered", shown=at.UNDELIVERED), needs_contact=False,
+        is_refreshed=True,
     ),
 )  # fmt: skip

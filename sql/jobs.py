@@ -40,7 +40,7 @@ def run_job(dsn: str, job: Job) -> bool:
 
 
 def _run_and_note(connection: Connection, job: Job) -> bool:
-    queries.note_start(connection, job=job.name)
+    queries.note_turn(connection, job=job.name, every_seconds=job.seconds)
     error = None
     try:
         job.work(connection)

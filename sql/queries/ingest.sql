@@ -356,3 +356,12 @@ UPDATE command c SET status = 'unknown', finished_at = now(),
     response = '{"error": "WorkerLost"}'
 WHERE c.status = 'claimed' AND c.claimed_at < now() - interval '2 minutes'
 RETURNING c.command_id;
+
+-- name: note_certificate(station_id, subject, issuer, not_after)!
+-- A certificate is in use: our own (station_id null), or one that a station logs in with.
+INSERT INTO certificate AS c (station_id, subject, issuer, not_after)
+VALUES (:station_id, :subject, :issuer, :not_after)
+ON CONFLICT (station_id) DO UPDATE SET subject = excluded.subject, issuer = excluded.issuer,
+    not_after = excluded.not_after, seen_at = now()
+WHERE c.not_after <> excluded.not_after OR c.subject <> excluded.subject
+    OR c.seen_at < now() - interval '1 hour';

@@ -197,7 +197,7 @@ UPDATE mail SET sent_at = :at, claimed_until = NULL, error = NULL WHERE mail_id 
 UPDATE mail SET next_at = :next_at, claimed_until = NULL, error = :error WHERE mail_id = :mail_id;
 
 -- name: mail_failed(mail_id, at, error)!
--- Given up: nobody will send it, and a human is told.
+-- Given up: nobody will send it, and a human is told. (Of alerts to staff `delivery` tells.)
 WITH failed AS (
     UPDATE mail SET failed_at = :at, claimed_until = NULL, error = :error
     WHERE mail_id = :mail_id RETURNING mail_id, kind, error, parameters
@@ -206,6 +206,7 @@ INSERT INTO review_item (kind, subject, payment_id, session_id, evidence, opened
 SELECT 'mail_failed', 'mail ' || f.mail_id, r.payment_id, r.session_id,
     jsonb_build_object('kind', f.kind, 'problem', f.error, 'receipt', r.shown_number), :at
 FROM failed f LEFT JOIN receipt r ON r.receipt_id::text = f.parameters ->> 'receipt_id'
+WHERE f.kind <> 'alert'
 ON CONFLICT (kind, subject) WHERE resolved_at IS NULL DO NOTHING;
 
 -- name: mails_wait(at, reason)!

@@ -22,78 +22,275 @@ WHERE NOT s.is_online AND s.offline_cause = 'csms' AND EXISTS (
         AND c.connected_at < :now::timestamptz - :grace_seconds::integer * interval '1 second');
 
 -- name: open_platform_outage(now, grace_seconds)!
--- Our own outage: one incident, no matter how many stations it hides. A restart is none.
-INSERT INTO incident (kind, severity, opened_at, cause, next_step)
-SELECT 'platform', 'critical', min(contact_changed_at),
+-- Our own outage: one incident, no matter how many stations it hides. A restart is none. What staff
+-- called a false alarm stays one for the stations it was about.
+INSERT INTO incident (kind, severity, grouped_by, opened_at, noticed_at, cause, next_step)
+SELECT 'platform', 'critical', 'platform', min(contact_changed_at), :now,
     'ingest process ended without notice', 'check the ingest process'
 FROM station WHERE NOT is_online AND offline_cause = 'csms'
     AND contact_changed_at < :now::timestamptz - :grace_seconds::integer * interval '1 second'
-HAVING count(*) > 0
+HAVING count(*) > 0 AND NOT EXISTS (SELECT FROM incident f WHERE f.kind = 'platform'
+    AND f.resolution = 'false_alarm' AND f.resolved_at > max(contact_changed_at))
 ON CONFLICT (kind, site_id, group_key) WHERE resolved_at IS NULL DO NOTHING;
 
--- name: open_dark_sites(now, grace_seconds)!
--- All stations of a site are out of contact, none by our doing: one incident for the site.
-INSERT INTO incident (kind, severity, site_id, opened_at, cause, next_step)
-SELECT 'site_dark', 'critical', s.site_id, max(s.contact_changed_at),
+-- name: open_dark_sites(now, grace_seconds, window)!
+-- All stations of a site are out of contact, none by our doing or for planned maintenance: one
+-- incident for the site. Dark again sooner than :window after its end: the same incident goes on.
+WITH planned AS MATERIALIZED (
+    SELECT s.station_id FROM outage_exclusion w
+    JOIN station s ON s.site_id = w.site_id OR s.station_id = w.station_id
+    WHERE w.reason = 'scheduled_maintenance' AND w.revoked_at IS NULL
+        AND w.from_at <= :now::timestamptz AND w.until_at > :now::timestamptz
+), dark AS MATERIALIZED (
+    SELECT s.site_id, max(s.contact_changed_at) AS since
+    FROM station s
+    WHERE s.site_id IS NOT NULL AND (s.decommissioned_at > :now::timestamptz) IS NOT FALSE
+        AND s.station_id NOT IN (SELECT station_id FROM planned)
+    GROUP BY s.site_id
+    HAVING count(*) > 1 AND bool_and(NOT s.is_online AND s.offline_cause = 'station')
+        AND max(s.contact_changed_at)
+            < :now::timestamptz - :grace_seconds::integer * interval '1 second'
+), back AS (
+    UPDATE incident i SET resolved_at = NULL, resolution = NULL, reopened = i.reopened + 1,
+        noticed_at = :now
+    FROM dark d
+    WHERE i.kind = 'site_dark' AND i.site_id = d.site_id AND i.resolution = 'over'
+        AND i.resolved_at > :now::timestamptz - :window::integer * interval '1 second'
+        AND NOT EXISTS (SELECT FROM incident o WHERE o.kind = i.kind AND o.site_id = i.site_id
+            AND o.incident_id > i.incident_id)
+    RETURNING i.site_id
+)
+INSERT INTO incident (kind, severity, site_id, grouped_by, opened_at, noticed_at, cause, next_step)
+SELECT 'site_dark', 'critical', d.site_id, 'site', d.since, :now,
     'power or router on site', 'call the site host'
-FROM station s
-WHERE s.site_id IS NOT NULL
-GROUP BY s.site_id
-HAVING count(*) > 1 AND bool_and(NOT s.is_online AND s.offline_cause = 'station')
-    AND max(s.contact_changed_at) < :now::timestamptz - :grace_seconds::integer * interval '1 second'
+FROM dark d
+WHERE d.site_id NOT IN (SELECT site_id FROM back)
+    AND NOT EXISTS (SELECT FROM incident f WHERE f.kind = 'site_dark' AND f.site_id = d.site_id
+        AND f.resolution = 'false_alarm' AND f.resolved_at > d.since)
 ON CONFLICT (kind, site_id, group_key) WHERE resolved_at IS NULL DO NOTHING;
 
--- name: open_station_incidents(kinds)!
--- Alerts that belong to no dark site get an incident per site and kind.
-INSERT INTO incident (kind, severity, site_id, opened_at, cause, next_step)
-SELECT a.kind, k.severity, s.site_id, min(a.raised_at),
-    coalesce(max(a.detail ->> 'error_code'), k.cause), k.next_step
+-- name: open_dark_routers(now, grace_seconds, together, window)!
+-- All stations behind a router have lost contact together while another of the site is in contact:
+-- one incident for the router.
+WITH planned AS MATERIALIZED (
+    SELECT s.station_id FROM outage_exclusion w
+    JOIN station s ON s.site_id = w.site_id OR s.station_id = w.station_id
+    WHERE w.reason = 'scheduled_maintenance' AND w.revoked_at IS NULL
+        AND w.from_at <= :now::timestamptz AND w.until_at > :now::timestamptz
+), dark AS MATERIALIZED (
+    SELECT s.site_id, s.router, max(s.contact_changed_at) AS since
+    FROM station s
+    WHERE s.site_id IS NOT NULL AND s.router IS NOT NULL
+        AND (s.decommissioned_at > :now::timestamptz) IS NOT FALSE
+        AND s.station_id NOT IN (SELECT station_id FROM planned)
+        AND EXISTS (SELECT FROM station o WHERE o.site_id = s.site_id AND o.is_online)
+    GROUP BY s.site_id, s.router
+    HAVING count(*) > 1 AND bool_and(NOT s.is_online AND s.offline_cause = 'station')
+        AND max(s.contact_changed_at) - min(s.contact_changed_at)
+            <= :together::integer * interval '1 second'
+        AND max(s.contact_changed_at)
+            < :now::timestamptz - :grace_seconds::integer * interval '1 second'
+), back AS (
+    UPDATE incident i SET resolved_at = NULL, resolution = NULL, reopened = i.reopened + 1,
+        noticed_at = :now
+    FROM dark d
+    WHERE i.kind = 'router_down' AND i.site_id = d.site_id AND i.group_key = d.router
+        AND i.resolution = 'over'
+        AND i.resolved_at > :now::timestamptz - :window::integer * interval '1 second'
+        AND NOT EXISTS (SELECT FROM incident o WHERE o.kind = i.kind AND o.site_id = i.site_id
+            AND o.group_key = i.group_key AND o.incident_id > i.incident_id)
+    RETURNING i.site_id, i.group_key
+)
+INSERT INTO incident (kind, severity, site_id, grouped_by, group_key, detail, opened_at, noticed_at,
+    cause, next_step)
+SELECT 'router_down', 'critical', d.site_id, 'router', d.router,
+    jsonb_build_object('router', d.router), d.since, :now, 'router ' || d.router,
+    'restart the router, or call the site host'
+FROM dark d
+WHERE (d.site_id, d.router) NOT IN (SELECT site_id, group_key FROM back)
+    AND NOT EXISTS (SELECT FROM incident f WHERE f.kind = 'router_down' AND f.site_id = d.site_id
+        AND f.group_key = d.router AND f.resolution = 'false_alarm' AND f.resolved_at > d.since)
+ON CONFLICT (kind, site_id, group_key) WHERE resolved_at IS NULL DO NOTHING;
+
+-- name: plan_alerts(now, never)!
+-- Alerts under planned maintenance are planned until its end, and real again when it has ended or
+-- was taken back. A window of one evse covers its station where that has no other. Some kinds are
+-- alarms at any time.
+UPDATE alert a SET planned_until = p.until_at
+FROM (
+    SELECT o.alert_id, max(w.until_at) AS until_at
+    FROM alert o
+    LEFT JOIN station s USING (station_id)
+    LEFT JOIN LATERAL (
+        SELECT min(e.evse_key) AS evse_key FROM evse e
+        WHERE e.station_id = o.station_id AND (o.evse_id IS NULL OR e.evse_id = o.evse_id)
+        HAVING count(*) = 1
+    ) e ON true
+    LEFT JOIN outage_exclusion w ON w.reason = 'scheduled_maintenance' AND w.revoked_at IS NULL
+        AND w.from_at <= :now::timestamptz AND w.until_at > :now::timestamptz
+        AND (w.site_id = s.site_id OR w.station_id = o.station_id OR w.evse_key = e.evse_key)
+        AND o.kind <> ALL(:never::text[])
+    WHERE o.resolved_at IS NULL
+    GROUP BY o.alert_id
+) p
+WHERE a.alert_id = p.alert_id AND a.planned_until IS DISTINCT FROM p.until_at;
+
+-- name: failures_by_build(kinds)
+-- Open alerts of stations whose build is known: what kind, which build, where, since when.
+SELECT a.kind, a.kind || ': ' || concat_ws(' ', s.vendor, s.model, s.firmware_version) AS group_key,
+    s.vendor, s.model, s.firmware_version, a.station_id, s.site_id, a.noticed_at, a.raised_at,
+    s.firmware_changed_at
+FROM alert a JOIN station s USING (station_id)
+WHERE a.resolved_at IS NULL AND a.planned_until IS NULL AND a.dismissed_at IS NULL
+    AND a.kind = ANY(:kinds::text[]) AND s.model IS NOT NULL AND s.firmware_version IS NOT NULL
+    -- what the site or its router explains is not the firmware
+    AND NOT (a.kind = 'offline' AND EXISTS (SELECT FROM incident i
+        WHERE i.site_id = s.site_id AND i.resolved_at IS NULL AND (i.kind = 'site_dark'
+            OR i.kind = 'router_down' AND i.group_key = s.router)))
+ORDER BY a.alert_id;
+
+-- name: usual_failures(kind, from_at, until_at)^
+-- How many stations had an alert of a kind in a period, of how many stations at all.
+SELECT count(DISTINCT (a.station_id, a.noticed_at::date)) FILTER (WHERE a.station_id IS NOT NULL),
+    (SELECT count(*) FROM station)
+FROM alert a
+WHERE a.kind = :kind AND a.noticed_at >= :from_at AND a.noticed_at < :until_at;
+
+-- name: build_stations(vendor, model, firmware_version, changed_after)^
+-- How many stations have a build, and how many of them have had it only since an instant.
+SELECT count(*), count(*) FILTER (WHERE firmware_changed_at > :changed_after::timestamptz)
+FROM station WHERE vendor IS NOT DISTINCT FROM :vendor::text AND model = :model::text
+    AND firmware_version = :firmware_version::text;
+
+-- name: open_build_incident(now, group_key, severity, opened_at, detail, cause, next_step)!
+-- One build fails the same way in several sites: one incident.
+INSERT INTO incident (kind, severity, grouped_by, group_key, detail, opened_at, noticed_at, cause,
+    next_step)
+VALUES ('firmware', :severity, 'firmware', :group_key, :detail, :opened_at, :now, :cause, :next_step)
+ON CONFLICT (kind, site_id, group_key) WHERE resolved_at IS NULL DO NOTHING;
+
+-- name: open_builds
+-- Builds that have an incident already.
+SELECT group_key FROM incident WHERE kind = 'firmware' AND resolved_at IS NULL;
+
+-- name: open_station_incidents(now, kinds)!
+-- Alerts that nothing larger explains get an incident per site and kind. Its owner: who had the
+-- incident they were in before.
+INSERT INTO incident (kind, severity, site_id, grouped_by, opened_at, noticed_at, cause, next_step,
+    owner)
+SELECT a.kind, k.severity, s.site_id, CASE count(DISTINCT a.station_id) WHEN 0 THEN 'platform'
+        WHEN 1 THEN 'station' ELSE 'site' END,
+    min(a.raised_at), :now, coalesce(max(a.detail ->> 'error_code'), k.cause), k.next_step,
+    max(w.owner)
 FROM alert a
 JOIN jsonb_to_recordset(:kinds::jsonb)
     AS k(kind text, severity text, cause text, next_step text) USING (kind)
 LEFT JOIN station s USING (station_id)
-WHERE a.resolved_at IS NULL
+LEFT JOIN incident w ON w.incident_id = a.incident_id
+WHERE a.resolved_at IS NULL AND a.planned_until IS NULL AND a.dismissed_at IS NULL
     -- none, or one that is over: of a dark site, some may stay away when the others return
-    AND NOT EXISTS (SELECT FROM incident i
-        WHERE i.incident_id = a.incident_id AND i.resolved_at IS NULL)
+    AND (w.incident_id IS NULL OR w.resolved_at IS NOT NULL)
     AND NOT (a.kind = 'offline' AND EXISTS (SELECT FROM incident i
-        WHERE i.site_id = s.site_id AND i.kind = 'site_dark' AND i.resolved_at IS NULL))
+        WHERE i.site_id = s.site_id AND i.resolved_at IS NULL AND (i.kind = 'site_dark'
+            OR i.kind = 'router_down' AND i.group_key = s.router)))
+    AND NOT EXISTS (SELECT FROM incident i
+        WHERE i.kind = 'firmware' AND i.resolved_at IS NULL AND i.group_key
+            = a.kind || ': ' || concat_ws(' ', s.vendor, s.model, s.firmware_version))
 GROUP BY a.kind, s.site_id, k.severity, k.cause, k.next_step
 ON CONFLICT (kind, site_id, group_key) WHERE resolved_at IS NULL DO NOTHING;
 
--- name: gather_alerts()!
--- Alerts join the incident that explains them best: the dark site before their own kind.
-UPDATE alert a SET incident_id = i.incident_id
-FROM alert o
-LEFT JOIN station s USING (station_id)
-LEFT JOIN incident d ON d.kind = 'site_dark' AND o.kind = 'offline' AND d.site_id = s.site_id
-    AND d.resolved_at IS NULL
-LEFT JOIN incident k ON k.kind = o.kind AND coalesce(k.site_id, 0) = coalesce(s.site_id, 0)
-    AND k.resolved_at IS NULL
-CROSS JOIN LATERAL (SELECT coalesce(d.incident_id, k.incident_id) AS incident_id) i
-WHERE o.resolved_at IS NULL AND a.alert_id = o.alert_id
-    AND o.incident_id IS DISTINCT FROM i.incident_id AND i.incident_id IS NOT NULL;
+-- name: gather_alerts(now)!
+-- Alerts join the incident that explains them best: the dark site, the router, the build, their own
+-- kind. An incident that another one has taken all alerts from is merged into that one.
+WITH best AS MATERIALIZED (
+    SELECT o.alert_id, o.incident_id AS was,
+        coalesce(d.incident_id, r.incident_id, f.incident_id, k.incident_id) AS incident_id
+    FROM alert o
+    LEFT JOIN station s USING (station_id)
+    LEFT JOIN incident d ON d.kind = 'site_dark' AND o.kind = 'offline' AND d.site_id = s.site_id
+        AND d.resolved_at IS NULL
+    LEFT JOIN incident r ON r.kind = 'router_down' AND o.kind = 'offline'
+        AND r.site_id = s.site_id AND r.group_key = s.router AND r.resolved_at IS NULL
+    LEFT JOIN incident f ON f.kind = 'firmware' AND f.resolved_at IS NULL AND f.group_key
+        = o.kind || ': ' || concat_ws(' ', s.vendor, s.model, s.firmware_version)
+    LEFT JOIN incident k ON k.kind = o.kind AND k.group_key = ''
+        AND coalesce(k.site_id, 0) = coalesce(s.site_id, 0) AND k.resolved_at IS NULL
+    WHERE o.resolved_at IS NULL AND o.planned_until IS NULL AND o.dismissed_at IS NULL
+), moved AS (
+    UPDATE alert a SET incident_id = b.incident_id FROM best b
+    WHERE a.alert_id = b.alert_id AND b.incident_id IS NOT NULL
+        AND b.was IS DISTINCT FROM b.incident_id
+    RETURNING a.alert_id, b.was, b.incident_id
+)
+UPDATE incident i SET resolved_at = :now, resolution = 'merged', merged_into = m.incident_id
+FROM (SELECT was, max(incident_id) AS incident_id FROM moved GROUP BY was) m
+WHERE i.incident_id = m.was AND i.resolved_at IS NULL
+    AND NOT EXISTS (SELECT FROM alert a WHERE a.incident_id = i.incident_id
+        AND a.resolved_at IS NULL AND a.alert_id NOT IN (SELECT alert_id FROM moved));
+
+-- name: merge_routers(now)!
+-- The whole site is dark: its routers' incidents are part of that.
+UPDATE incident i SET resolved_at = :now, resolution = 'merged', merged_into = d.incident_id
+FROM incident d
+WHERE i.kind = 'router_down' AND i.resolved_at IS NULL AND d.kind = 'site_dark'
+    AND d.resolved_at IS NULL AND d.site_id = i.site_id;
+
+-- name: follow_merged(now)!
+-- What was merged into an incident that is merged itself now belongs to the last one.
+UPDATE incident i SET merged_into = m.merged_into FROM incident m
+WHERE m.incident_id = i.merged_into AND m.merged_into IS NOT NULL AND m.resolved_at = :now;
+
+-- name: inherit_owners(now)!
+-- Who had an incident that is part of another now has that one, unless somebody else does.
+UPDATE incident t SET owner = m.owner
+FROM (SELECT merged_into, max(owner) AS owner FROM incident
+    WHERE merged_into IS NOT NULL AND resolved_at = :now GROUP BY merged_into) m
+WHERE t.incident_id = m.merged_into AND t.owner IS NULL AND t.resolved_at IS NULL
+    AND m.owner IS NOT NULL;
+
+-- name: name_groups!
+-- One station, or by now several of a site.
+UPDATE incident i SET grouped_by = 'site'
+WHERE i.grouped_by = 'station' AND i.resolved_at IS NULL
+    AND (SELECT count(DISTINCT a.station_id) FROM alert a
+        WHERE a.incident_id = i.incident_id) > 1;
 
 -- name: reopen_incidents(now, window)!
 -- What has come back goes on as the same incident: its owner need not be found again.
-UPDATE incident i SET resolved_at = NULL
+UPDATE incident i SET resolved_at = NULL, resolution = NULL, reopened = i.reopened + 1,
+    noticed_at = :now
 WHERE i.resolved_at > :now::timestamptz - :window::integer * interval '1 second'
-    AND EXISTS (SELECT FROM alert a WHERE a.incident_id = i.incident_id AND a.kind = i.kind
-        AND a.resolved_at IS NULL AND a.detail ? 'flaps')
+    AND i.resolution = 'over'
+    AND EXISTS (SELECT FROM alert a WHERE a.incident_id = i.incident_id
+        AND (a.kind = i.kind OR i.kind = 'firmware') AND a.resolved_at IS NULL
+        AND a.planned_until IS NULL AND a.dismissed_at IS NULL AND a.detail ? 'flaps')
     AND NOT EXISTS (SELECT FROM incident o WHERE o.kind = i.kind
-        AND o.site_id IS NOT DISTINCT FROM i.site_id
+        AND o.site_id IS NOT DISTINCT FROM i.site_id AND o.group_key = i.group_key
         AND (o.resolved_at IS NULL OR o.incident_id > i.incident_id));
 
 -- name: resolve_incidents(now, kinds)!
--- Over when what they are made of is over.
-UPDATE incident i SET resolved_at = :now
+-- Over when what they are made of is over, or under planned maintenance by now.
+WITH planned AS MATERIALIZED (
+    SELECT s.station_id FROM outage_exclusion w
+    JOIN station s ON s.site_id = w.site_id OR s.station_id = w.station_id
+    WHERE w.reason = 'scheduled_maintenance' AND w.revoked_at IS NULL
+        AND w.from_at <= :now::timestamptz AND w.until_at > :now::timestamptz
+)
+UPDATE incident i SET resolved_at = :now, resolution = CASE WHEN EXISTS (SELECT FROM alert a
+        WHERE a.incident_id = i.incident_id AND a.resolved_at IS NULL
+            AND a.planned_until IS NOT NULL) THEN 'planned' ELSE 'over' END
 WHERE i.resolved_at IS NULL AND CASE
     WHEN i.kind = 'platform' THEN NOT EXISTS (SELECT FROM station s
         WHERE NOT s.is_online AND s.offline_cause = 'csms')
-    WHEN i.kind = 'site_dark' THEN EXISTS (SELECT FROM station s
-        WHERE s.site_id = i.site_id AND s.is_online)
-    WHEN i.kind = ANY(:kinds::text[]) THEN NOT EXISTS (SELECT FROM alert a
-        WHERE a.incident_id = i.incident_id AND a.resolved_at IS NULL)
+    WHEN i.kind IN ('site_dark', 'router_down') THEN
+        EXISTS (SELECT FROM station s WHERE s.site_id = i.site_id AND s.is_online
+            AND (i.kind = 'site_dark' OR s.router = i.group_key))
+        OR NOT EXISTS (SELECT FROM station s WHERE s.site_id = i.site_id
+            AND (i.kind = 'site_dark' OR s.router = i.group_key)
+            AND s.station_id NOT IN (SELECT station_id FROM planned))
+    WHEN i.kind = 'firmware' OR i.kind = ANY(:kinds::text[]) THEN NOT EXISTS (SELECT FROM alert a
+        WHERE a.incident_id = i.incident_id AND a.resolved_at IS NULL
+            AND a.planned_until IS NULL AND a.dismissed_at IS NULL)
     ELSE false END;
 
 -- name: open_alerts(kind)
@@ -124,11 +321,22 @@ WHERE a.alert_id = n.alert_id AND a.resolved_at IS NOT NULL
 
 -- name: raise_alerts(kind, findings, now)!
 -- What is due; of what is open already there is no second one.
-INSERT INTO alert (kind, station_id, evse_id, raised_at, detail)
-SELECT :kind, f.station_id, f.evse_id, least(f.since, :now::timestamptz), f.detail
+INSERT INTO alert (kind, station_id, evse_id, raised_at, noticed_at, detail)
+SELECT :kind, f.station_id, f.evse_id, least(f.since, :now::timestamptz), :now, f.detail
 FROM jsonb_to_recordset(:findings::jsonb) AS f(station_id text, evse_id integer,
     since timestamptz, detail jsonb)
 ON CONFLICT (kind, station_id, evse_id) WHERE resolved_at IS NULL DO NOTHING;
+
+-- name: refresh_alerts(kind, findings)!
+-- What is open and has become more, or less.
+UPDATE alert a SET detail = f.detail || CASE WHEN a.detail ? 'flaps'
+    THEN jsonb_build_object('flaps', a.detail -> 'flaps') ELSE '{}' END
+FROM jsonb_to_recordset(:findings::jsonb)
+    AS f(station_id text, evse_id integer, detail jsonb)
+WHERE a.kind = :kind AND a.resolved_at IS NULL
+    AND a.station_id IS NOT DISTINCT FROM f.station_id
+    AND a.evse_id IS NOT DISTINCT FROM f.evse_id
+    AND a.detail - 'flaps' IS DISTINCT FROM f.detail;
 
 -- name: end_alerts(kind, findings, now, window, flaps, needs_contact)!
 -- What is no longer found is over; what flaps, only after :window of calm.
@@ -161,7 +369,7 @@ WHERE a.alert_id = d.alert_id AND (d.is_resolved OR d.is_found AND d.was IS NOT 
 SELECT s.station_id, NULL::integer AS evse_id, s.contact_changed_at,
     s.offline_cause = 'station' AND s.contact_changed_at
         < :now::timestamptz - :grace::integer * interval '1 second' AS is_due,
-    jsonb_build_object('last_seen_at', s.last_seen_at) AS detail
+    jsonb_build_object('last_seen_at', s.last_seen_at, 'lost_at', s.contact_changed_at) AS detail
 FROM station s
 WHERE NOT s.is_online AND s.contact_changed_at IS NOT NULL
     AND (s.decommissioned_at > :now::timestamptz) IS NOT FALSE;
@@ -169,7 +377,8 @@ WHERE NOT s.is_online AND s.contact_changed_at IS NOT NULL
 -- name: faulted(now)
 -- Evses whose state is faulted now.
 SELECT e.station_id, e.evse_id, coalesce(max(c.status_at), :now::timestamptz), true,
-    jsonb_build_object('error_code', max(c.error_code), 'info', max(c.info))
+    jsonb_build_object('error_code', max(c.error_code), 'info', max(c.info),
+        'status_at', max(c.status_at), 'connector_id', min(c.connector_id))
 FROM connector c JOIN evse e USING (evse_key) JOIN station s USING (station_id)
 WHERE c.status = 'Faulted' AND s.is_online
 GROUP BY e.station_id, e.evse_id;
@@ -235,12 +444,14 @@ GROUP BY e.station_id, e.evse_id;
 -- Evses that count as down because one attempt after the other has failed there: the rule is that
 -- of time per state (docs/timeline.md), so that alert and uptime agree.
 SELECT t.station_id, t.evse_id, t.open_since, true,
-    jsonb_build_object('attempts', a.n, 'stage', a.stage, 'reason', a.reason, 'last_at', a.last_at)
+    jsonb_build_object('attempts', a.n, 'stage', a.stage, 'reason', a.reason, 'last_at', a.last_at,
+        'attempt_ids', to_jsonb(a.attempt_ids))
 FROM evse_timeline t
 LEFT JOIN LATERAL (
     SELECT count(*) AS n, max(f.started_at) AS last_at,
         (array_agg(f.stage ORDER BY f.started_at DESC))[1] AS stage,
-        (array_agg(f.reason ORDER BY f.started_at DESC))[1] AS reason
+        (array_agg(f.reason ORDER BY f.started_at DESC))[1] AS reason,
+        (array_agg(f.attempt_id ORDER BY f.started_at DESC))[1 : 5] AS attempt_ids
     FROM attempt f
     WHERE f.evse_key = t.evse_key AND f.outcome = 'failed' AND f.started_at <= :now::timestamptz
         AND f.started_at > coalesce((SELECT max(b.started_at) FROM attempt b
@@ -253,7 +464,8 @@ WHERE t.cause = 'failed_starts';
 -- normal for this evse. Nobody could charge while it was down: after an outage of :away or more
 -- the count begins anew, for an alert that is not open yet.
 WITH quiet AS MATERIALIZED (
-    SELECT n.evse_key, n.gap_p95_seconds, n.sessions, l.at AS since, s.contact_changed_at,
+    SELECT n.evse_key, n.gap_p95_seconds, n.sessions, o.session_id, l.at AS since,
+        s.contact_changed_at,
         greatest(:gaps::integer * n.gap_p95_seconds, :least::integer) * interval '1 second'
             AS patience
     FROM evse_normal n
@@ -261,7 +473,7 @@ WITH quiet AS MATERIALIZED (
     CROSS JOIN LATERAL (SELECT is_online, contact_changed_at FROM station s
         WHERE s.station_id = e.station_id OFFSET 0) s
     LEFT JOIN LATERAL (
-        SELECT coalesce(o.ended_at, :now::timestamptz) AS ended_at FROM session o
+        SELECT o.session_id, coalesce(o.ended_at, :now::timestamptz) AS ended_at FROM session o
         WHERE o.evse_key = n.evse_key AND o.energy_wh >= :success_wh::integer
             AND o.started_at <= :now::timestamptz
         ORDER BY o.started_at DESC LIMIT 1
@@ -275,7 +487,7 @@ SELECT v.station_id, v.evse_id, q.since,
         <= :now::timestamptz - :settle::integer * interval '1 second' AS is_due,
     jsonb_build_object('last_success_at', q.since, 'gap_p95_seconds', q.gap_p95_seconds,
         'silent_seconds', extract(epoch FROM :now::timestamptz - q.since)::integer,
-        'sessions', q.sessions)
+        'sessions', q.sessions, 'session_id', q.session_id)
 FROM quiet q JOIN evse_state v USING (evse_key)
 CROSS JOIN LATERAL (
     SELECT max(d.ended_at) AS ended_at FROM outage d
@@ -291,7 +503,7 @@ WHERE v.state = 'available';
 SELECT e.station_id, e.evse_id, n.slow_since, n.slow_run >= :least::integer
         AND power(1 - n.fast_share::float8, n.slow_run) < :chance::float8,
     jsonb_build_object('power_w', n.slow_power_w, 'normal_w', n.power_p90_w,
-        'max_power_w', e.max_power_w, 'sessions', n.slow_run,
+        'max_power_w', e.max_power_w, 'sessions', n.slow_run, 'slow_since', n.slow_since,
         'fast_share', round(n.fast_share::numeric, 2))
 FROM evse_normal n JOIN evse e USING (evse_key)
 WHERE n.slow_run > 0 AND n.fast_share > 0
@@ -328,7 +540,7 @@ WITH told AS (
     SELECT t.*, row_number() OVER (PARTITION BY station_id ORDER BY received_at DESC) AS place
     FROM told t
 ), judged AS (
-    SELECT station_id, count(*) AS n, min(received_at) AS since,
+    SELECT station_id, count(*) AS n, min(received_at) AS since, max(received_at) AS last_at,
         avg(is_implausible::integer) >= 0.5 AS is_implausible,
         extract(epoch FROM percentile_disc(0.5) WITHIN GROUP (ORDER BY late)) AS seconds
     FROM newest WHERE place <= :samples GROUP BY station_id
@@ -336,7 +548,7 @@ WITH told AS (
 SELECT j.station_id, NULL::integer, j.since,
     j.n >= :least AND (j.is_implausible OR abs(j.seconds) > :off),
     jsonb_build_object('behind_seconds', j.seconds::integer, 'messages', j.n,
-        'is_implausible', j.is_implausible)
+        'is_implausible', j.is_implausible, 'last_at', j.last_at)
 FROM judged j
 WHERE j.n >= :least AND (j.is_implausible OR abs(j.seconds) > :keep)
 UNION ALL
@@ -355,6 +567,70 @@ SELECT s.station_id, NULL::integer, min(t.at), count(*) FILTER (WHERE t.at
 FROM connection_attempt t LEFT JOIN station s USING (station_id)
 WHERE t.at BETWEEN :now::timestamptz - :over::integer * interval '1 second' AND :now::timestamptz
 GROUP BY s.station_id;
+
+-- name: payment_stuck(now, patience)
+-- Payments that can't go on, per evse: holds that are neither taken nor released long after the
+-- session, and those the worker has given to people.
+SELECT e.station_id, e.evse_id, min(x.since), true,
+    jsonb_build_object('payments', count(*),
+        'payment_ids', to_jsonb((array_agg(x.payment_id ORDER BY x.since, x.payment_id))[1 : 10]),
+        'references', to_jsonb((array_agg(x.reference ORDER BY x.since, x.payment_id))[1 : 10]))
+FROM (
+    SELECT p.payment_id, p.reference, p.evse_key,
+        CASE p.state WHEN 'releasing' THEN p.state_at ELSE s.ended_at END
+            + :patience::integer * interval '1 second' AS since
+    FROM payment p LEFT JOIN session s USING (session_id)
+    WHERE p.held > 0 AND p.captured = 0 AND p.released_at IS NULL
+        AND p.state IN ('charging', 'stopping', 'completed', 'capturing', 'capture_failed',
+            'releasing')
+        AND (p.quarantined_until IS NULL OR p.quarantined_until <= :now::timestamptz)
+        AND NOT EXISTS (SELECT FROM review_item r WHERE r.payment_id = p.payment_id
+            AND r.kind = 'stuck' AND r.resolved_at IS NULL)
+    UNION ALL
+    SELECT p.payment_id, p.reference, p.evse_key, r.opened_at
+    FROM review_item r JOIN payment p USING (payment_id)
+    WHERE r.kind = 'stuck' AND r.resolved_at IS NULL
+) x LEFT JOIN evse e USING (evse_key)
+WHERE x.since <= :now::timestamptz
+GROUP BY e.station_id, e.evse_id;
+
+-- name: job_failed(now, failures, late)
+-- Jobs that failed several times in a row, and those whose turn has passed by far (or that hang).
+-- Right after a stop of the whole process all are late: only who was there lately may say so.
+SELECT NULL::text, NULL::integer, min(j.since), true,
+    jsonb_build_object('jobs', jsonb_agg(jsonb_build_object('job', j.job, 'since', j.since,
+        'failures', j.failures, 'error', j.last_error, 'is_late', j.is_late) ORDER BY j.job))
+FROM (
+    SELECT job, failures, CASE WHEN failures > 0 THEN last_error END AS last_error,
+        coalesce(failed_since, started_at) AS since,
+        coalesce(started_at < :now::timestamptz
+            - (every_seconds + :late::integer) * interval '1 second', false) AS is_late
+    FROM job_run
+) j
+WHERE j.failures >= :failures::integer OR j.is_late AND EXISTS (SELECT FROM job_run w
+    WHERE w.job = 'watch_own' AND w.last_ok_at > :now::timestamptz - interval '5 minutes')
+HAVING count(*) > 0;
+
+-- name: certificate(now, ahead_days)
+-- Certificates near their end: our own for stations, and those stations log in with.
+SELECT c.station_id, NULL::integer, c.not_after - :ahead_days::integer * interval '1 day', true,
+    jsonb_build_object('subject', c.subject, 'issuer', c.issuer, 'not_after', c.not_after,
+        'seen_at', c.seen_at)
+FROM certificate c LEFT JOIN station s USING (station_id)
+WHERE c.not_after <= :now::timestamptz + :ahead_days::integer * interval '1 day'
+    AND (s.decommissioned_at > :now::timestamptz) IS NOT FALSE;
+
+-- name: undelivered(now, shown)
+-- Receivers who were not reached, and have not been since.
+SELECT NULL::text, NULL::integer, min(f.next_at), true,
+    jsonb_build_object('receivers', jsonb_agg(DISTINCT r.name), 'deliveries', count(*),
+        'error', max(f.error))
+FROM delivery f JOIN receiver r USING (receiver_id)
+WHERE f.state = 'failed' AND f.event <> 'test' AND r.is_active
+    AND f.next_at > :now::timestamptz - :shown::integer * interval '1 second'
+    AND NOT EXISTS (SELECT FROM delivery d WHERE d.receiver_id = f.receiver_id
+        AND d.state = 'sent' AND d.sent_at > f.next_at)
+HAVING count(*) > 0;
 
 -- What is normal for each evse.
 
