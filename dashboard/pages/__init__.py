@@ -1,6 +1,7 @@
 """The staff pages: to add one, copy a neighbour and name it in PAGES."""
 
 from dashboard.pages.board import PAGE as BOARD
+from dashboard.pages.drivers import PAGE as DRIVERS
 from dashboard.pages.energy import PAGE as ENERGY
 from dashboard.pages.frame import NAVIGATION, Page
 from dashboard.pages.help import PAGE as HELP
@@ -8,7 +9,10 @@ from dashboard.pages.ledger import PAGE as LEDGER
 from dashboard.pages.payments import PAGE as PAYMENTS
 from dashboard.pages.receipts import PAGE as RECEIPTS
 from dashboard.pages.reliability import PAGE as RELIABILITY
+from dashboard.pages.revenue import PAGE as REVENUE
 from dashboard.pages.review import PAGE as REVIEW
+from dashboard.pages.session import PAGE as SESSION
+from dashboard.pages.sessions import PAGE as SESSIONS
 from dashboard.pages.station import PAGE as STATION
 from dashboard.pages.stations import PAGE as STATIONS
 from dashboard.pages.tariffs import PAGE as TARIFFS
@@ -16,7 +20,7 @@ from dashboard.pages.utilisation import PAGE as UTILISATION
 
 PAGES: tuple[Page, ...] = (
     BOARD, STATIONS, STATION, PAYMENTS, UTILISATION, ENERGY, RELIABILITY, LEDGER, REVIEW, RECEIPTS,
-    TARIFFS, HELP,
+    TARIFFS, SESSIONS, SESSION, DRIVERS, REVENUE, HELP,
 )  # fmt: skip
 
 __all__ = ["NAVIGATION", "PAGES", "Page"]

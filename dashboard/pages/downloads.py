@@ -1,5 +1,14 @@
 """All files of what analysis pages show: /app/download/<key>.csv. To add one, name it here."""
 
 from dashboard.downloads import Download
+from dashboard.pages.drivers import DOWNLOAD as DRIVERS
+from dashboard.pages.revenue import DOWNLOAD as REVENUE
+from dashboard.pages.session_energy import DOWNLOAD as READINGS
+from dashboard.pages.sessions import DOWNLOAD as SESSIONS
 
-DOWNLOADS: dict[str, Download] = {}
+DOWNLOADS: dict[str, Download] = {
+    "sessions": SESSIONS,
+    "readings": READINGS,
+    "drivers": DRIVERS,
+    "revenue": REVENUE,
+}

@@ -1,0 +1,36 @@
+/* The session explorer: its fields and lists go into the address, and show what stands there. */
+(function (kw) {
+  "use strict";
+  kw.mount("sessions-filter", (form) => {
+    const asked = new URLSearchParams(location.search);
+    form.querySelectorAll("select").forEach((select) => {
+      select.value = asked.get(select.name) || "";
+      if (select.selectedIndex < 0) select.selectedIndex = 0;
+      select.addEventListener("change", () => form.requestSubmit());
+    });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const address = new URL(location.href);
+      for (const [name, value] of new FormData(form)) {
+        if (value.trim()) address.searchParams.set(name, value.trim());
+        else address.searchParams.delete(name);
+      }
+      address.searchParams.delete("before");
+      kw.go(address.pathname + address.search);
+    });
+  });
+
+  /* Revenue's lists of channels and legal entities. */
+  for (const name of ["channel", "operator"]) {
+    kw.mount("revenue-" + name, (select) => {
+      select.value = new URLSearchParams(location.search).get(name) || "";
+      if (select.selectedIndex < 0) select.selectedIndex = 0;
+      select.addEventListener("change", () => {
+        const address = new URL(location.href);
+        if (select.value) address.searchParams.set(name, select.value);
+        else address.searchParams.delete(name);
+        kw.go(address.pathname + address.search);
+      });
+    });
+  }
+})(window.kilowatch);
