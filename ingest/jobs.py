@@ -1,5 +1,6 @@
 """The ingest part's recurring work."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +23,7 @@ from ingest.watchdog import (
 from ingest.webhooks import send_due
 from sql.database import Connection
 from sql.jobs import Job
-from sql.settings import Settings
+from sql.settings import read_settings
 
 KEEP_READINGS = "7 years"  # accounting material (PAYMENTS: ahead of any other retention)
 
@@ -50,6 +51,13 @@ def enforce_retention(connection: Connection) -> None:
     connection.execute("CALL enforce_retention(%s::interval)", [KEEP_READINGS])
 
 
+def send_webhooks(connection: Connection) -> None:
+    """Messages to webhooks, with links to this installation's pages."""
+    given = read_settings(os.environ)
+    base = given.public_url or f"http://{given.web_host}:{given.web_port}"
+    send_due(connection, base.rstrip("/"), datetime.now(UTC))
+
+
 def _now(work: Callable[[Connection, datetime], object]) -> Callable[[Connection], None]:
     """The work as of the instant it begins."""
 
@@ -62,6 +70,7 @@ def _now(work: Callable[[Connection, datetime], object]) -> Callable[[Connection
 JOBS = (
     Job("watchdog", 2, _now(watch)),
     Job("alarms", 2, _now(tell)),
+    Job("webhooks", 2, send_webhooks),
     Job("attempts", 2, _now(attempts)),
     Job("watch_sessions", 15, _now(watch_sessions)),
     Job("watch_fleet", 60, _now(watch_fleet)),
@@ -81,13 +90,3 @@ JOBS = (
     Job("ensure_partitions", 6 * 3600, ensure_partitions),
     Job("enforce_retention", 24 * 3600, enforce_retention),
 )
-
-
-def jobs_of(settings: Settings) -> tuple[Job, ...]:
-    """All of them, for this installation: webhooks say where its pages are."""
-    base = (settings.public_url or f"http://{settings.web_host}:{settings.web_port}").rstrip("/")
-    return (*JOBS, Job("webhooks", 2, lambda connection: _send(connection, base)))
-
-
-def _send(connection: Connection, base_url: str) -> None:
-    send_due(connection, base_url, datetime.now(UTC))

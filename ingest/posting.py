@@ -10,6 +10,7 @@ from threading import Timer
 from urllib.parse import quote, urlsplit
 
 SECONDS = 5.0  # to connect, and between any two bytes
+LATE = "no answer in time"
 IN_ALL = 15.0  # a receiver that drips is no better than one that is silent
 SAFE = "/?&=%:;,+@!$'()*~"
 
@@ -58,12 +59,15 @@ class _Call:
         timer.start()
         try:
             self._link.request("POST", self._target, body, dict(headers))
-            return self._link.getresponse().status
+            status = self._link.getresponse().status
         except (OSError, http.client.HTTPException, UnicodeError) as error:
             raise NotTakenError(self._reason(error)) from None
         finally:
             timer.cancel()
             self._link.close()
+        if self._is_late:  # cut off within its headers, which the library takes for their end
+            raise NotTakenError(LATE)
+        return status
 
     def _cut(self) -> None:
         self._is_late = True
@@ -75,7 +79,7 @@ class _Call:
 
     def _reason(self, error: Exception) -> str:
         if self._is_late or isinstance(error, TimeoutError):
-            return "no answer in time"
+            return LATE
         if isinstance(error, ssl.SSLCertVerificationError):
             return f"certificate: {error.verify_message}"
         for kind, words in REASONS:
