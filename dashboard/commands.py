@@ -21,6 +21,7 @@ GRANTED = frozenset(
 SUCCESS_WH = 100  # less is no charging session to anyone
 STARTS = frozenset({"RemoteStartTransaction", "RequestStartTransaction"})
 STOPS = frozenset({"RemoteStopTransaction", "RequestStopTransaction"})
+LOGS = frozenset({"GetDiagnostics", "GetLog"})
 
 # Behind Expert: what else may be sent, with a payload to start from.
 EXPERT_16: dict[str, dict[str, Any]] = {
@@ -75,9 +76,12 @@ def unlock(ocpp_version: str | None, evse_id: int) -> Call:
     return Call("UnlockConnector", {"evseId": evse_id, "connectorId": 1})
 
 
-def restart(ocpp_version: str | None) -> Call:
-    """Restart the whole station, at once: sessions end as the station's kind of reset ends them."""
-    return Call("Reset", {"type": "Soft" if is_16(ocpp_version) else "Immediate"})
+def restart(ocpp_version: str | None, evse_id: int = 0) -> Call:
+    """Restart at once: sessions end as the station's kind of reset ends them. From 2.0.1 on an evse
+    alone, if one is named; 1.6 knows only the whole station."""
+    if is_16(ocpp_version):
+        return Call("Reset", {"type": "Soft"})
+    return Call("Reset", {"type": "Immediate", **({"evseId": evse_id} if evse_id else {})})
 
 
 def availability(ocpp_version: str | None, evse_id: int, *, in_service: bool) -> Call:
@@ -103,7 +107,8 @@ class Progress:
     """sent -> accepted -> proven: how far a command came, and since when.
 
     `sent`, `answered`: ok, wait or bad; `proof`: ok, wait, todo, or none where an answer is all
-    there is to see. `reason` is the station's own word for a refusal.
+    there is to see. `reason` is the station's own word for a refusal; `worked_at`: when a session
+    after it first delivered.
     """
 
     sent: str
@@ -111,6 +116,7 @@ class Progress:
     proof: str
     reason: str = ""
     proven_at: datetime | None = None
+    worked_at: datetime | None = None
 
 
 def progress(row: Row, states: Mapping[int, str]) -> Progress:
@@ -122,12 +128,13 @@ def progress(row: Row, states: Mapping[int, str]) -> Progress:
         return Progress("ok" if status == "claimed" else "wait", "wait", "todo")
     if status == "unknown":
         return Progress("ok", "bad", "todo", "")
-    if not _granted(row["response"]):
+    if not is_granted(row["response"]):
         return Progress("ok", "bad", "todo", _reason(row["response"]))
     return _proof(row, states)
 
 
-def _granted(response: Any) -> bool:
+def is_granted(response: Any) -> bool:
+    """Whether a station's answer says that it will do what it was asked."""
     if not isinstance(response, dict):
         return False
     if "status" not in response:
@@ -152,13 +159,24 @@ def _proof(row: Row, states: Mapping[int, str]) -> Progress:
     elif action in STOPS:
         proven_at = row["ended_at"]
     elif action == "Reset":
-        booted_at = row["booted_at"]
-        proven_at = booted_at if booted_at and booted_at > row["requested_at"] else None
+        proven_at = _restarted(row)
+    elif action in LOGS:
+        proven_at = row.get("log_at")
     elif action == "ChangeAvailability":
         proven_at = row["finished_at"] if _as_asked(row["payload"], states) else None
     else:
         return Progress("ok", "ok", "none")
-    return Progress("ok", "ok", "ok" if proven_at else "wait", proven_at=proven_at)
+    proof = "ok" if proven_at else "wait"
+    return Progress("ok", "ok", proof, proven_at=proven_at, worked_at=row.get("worked_at"))
+
+
+def _restarted(row: Row) -> datetime | None:
+    """The station has booted since; an evse alone says nothing of it and is proven by a session."""
+    booted_at: datetime | None = row["booted_at"]
+    if evse_of(row["payload"]) is None and booted_at and booted_at > row["requested_at"]:
+        return booted_at
+    worked_at: datetime | None = row.get("worked_at")
+    return worked_at
 
 
 def _as_asked(payload: Row, states: Mapping[int, str]) -> bool:

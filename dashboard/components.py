@@ -126,7 +126,7 @@ def figure_tile(  # noqa: PLR0913 - all of them shape one tile
         html.Div(shown, className="v"),
         html.Div(detail, className="d", **_id(id, "-detail")),
     ]
-    more = {"title": hint} if hint else {}
+    more: dict[str, Any] = {"title": hint} if hint else {}
     return html.Div(parts, className=f"fig {kind}".strip(), **more, **_id(id))
 
 
@@ -142,7 +142,7 @@ def help_mark(key: str) -> html.Button:
     """The "?" of a figure of dashboard/meanings.py: what it means, how it is computed, and the way
     to its section of the help. assets/staff/help.js opens it; any page may put it anywhere."""
     one = MEANINGS[key]
-    told = {
+    told: dict[str, Any] = {
         "data-name": t(one.name), "data-meaning": t(one.meaning), "data-computed": t(one.computed),
         "data-href": address(key), "data-more": t("All about this figure"),
     }  # fmt: skip

@@ -2,14 +2,14 @@
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, datetime
 
+from dashboard import caller
 from dashboard.books import queries
 from dashboard.data import Row, deps
 from dashboard.i18n import formatter, t
 
 AT_MOST = 50
-CARD = re.compile(r"(?<!\d)(\d{4})(?!\d)")
 REFERENCE = re.compile(r"^[0-9A-Z]{4}-?[0-9A-Z]{2,4}$")
 RECEIPT = re.compile(r"^(?:([0-9A-Z-]{0,20})-)?0*(\d{1,15})$")
 
@@ -24,35 +24,24 @@ class Wanted:
     amount: int | None = None
     series: str | None = None
     number: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
-def read(text: str) -> Wanted:
-    """A reference, a public code, a receipt number, or four digits of a card with an amount.
+def read(text: str, now: datetime) -> Wanted:
+    """A reference, a public code, a receipt number, or what a caller says (dashboard/caller.py).
 
-    The amount is in kronor as people say it: "4242 142,91", "4242 300".
+    The amount is in kronor as people say it: "4242 142,91", "4242 300 14:30". `now` in the zone
+    that clocks are meant in.
     """
     words = text.strip().upper()
-    card, amount = card_and_amount(words)
+    said = caller.read(words, now)
     series, number = receipt_key(words)
     reference = words if REFERENCE.match(words) else None
     if reference and "-" not in reference:
         reference = f"{reference[:4]}-{reference[4:]}"
-    return Wanted(reference, words or None, card, amount, series, number)
-
-
-def card_and_amount(words: str) -> tuple[str | None, int | None]:
-    """The last four digits, and the amount in minor units if one stands beside them."""
-    parts = words.replace("KR", " ").replace("SEK", " ").split()
-    if not parts or len(parts) > 2 or not CARD.fullmatch(parts[0]):
-        return None, None
-    if len(parts) == 1:
-        return parts[0], None
-    try:
-        value = Decimal(parts[1].replace(",", ".")) * 100
-    except InvalidOperation:
-        return None, None
-    fine = value.is_finite() and value == value.to_integral_value() and abs(value) < 10**12
-    return (parts[0], int(value)) if fine else (None, None)
+    return Wanted(reference, words or None, said.card, said.amount, series, number, said.since,
+                  said.until)  # fmt: skip
 
 
 def receipt_key(text: str) -> tuple[str | None, int | None]:
@@ -61,13 +50,20 @@ def receipt_key(text: str) -> tuple[str | None, int | None]:
     return (found[1] or None, int(found[2])) if found else (None, None)
 
 
+def fits(text: str) -> bool:
+    """Whether a text can be anything of a payment but the code of its evse."""
+    wanted = read(text, datetime.now(UTC))
+    return any((wanted.reference, wanted.card, wanted.number, wanted.amount))
+
+
 def find(text: str) -> list[Row]:
     """Payments that fit, newest first; the newest of all for an empty text."""
+    now = datetime.now(UTC).astimezone(deps().settings.zone)
     with deps().connection() as connection:
         if not text.strip():
             rows: list[Row] = queries.newest_payments(connection, at_most=AT_MOST)
         else:
-            rows = queries.find_payments(connection, **vars(read(text)))
+            rows = queries.find_payments(connection, **vars(read(text, now)))
     return rows
 
 

@@ -16,9 +16,12 @@ var dagcomponentfuncs = (window.dashAgGridComponentFunctions = window.dashAgGrid
     const kw = window.kilowatch;
     // typing filters at once on this page and is kept in the address; elsewhere Enter leads here
     document.addEventListener("input", (event) => {
-      if (event.target.id !== "search" || !document.getElementById("stations-grid")) return;
+      if (event.target.id !== "list-search" || !document.getElementById("stations-grid")) return;
       const q = event.target.value;
-      history.replaceState(history.state, "", q ? "/app/stations?q=" + encodeURIComponent(q) : "/app/stations");
+      const address = new URL(location.href);
+      if (q) address.searchParams.set("q", q);
+      else address.searchParams.delete("q");
+      history.replaceState(history.state, "", address.pathname + address.search);
       window.dash_ag_grid.getApiAsync("stations-grid").then((api) => api.setGridOption("quickFilterText", q));
     });
     document.addEventListener("submit", (event) => {
@@ -26,11 +29,5 @@ var dagcomponentfuncs = (window.dashAgGridComponentFunctions = window.dashAgGrid
       event.preventDefault();
       kw.go(event.target.getAttribute("action") + "?q=" + encodeURIComponent(event.target.querySelector("input").value));
     });
-    document.addEventListener("keydown", (event) => {
-      if (event.key !== "/" || event.target.closest("input, textarea, select")) return;
-      event.preventDefault();
-      document.getElementById("search")?.focus();
-    });
-    kw.mount("search", (element) => (element.value = new URLSearchParams(location.search).get("q") || ""));
   });
 })(window.dashAgGridComponentFunctions);

@@ -108,6 +108,8 @@
     if (!document.getElementById("station") || command.station_id !== stationId) return;
     window.dash_clientside.set_props("command-tick", { data: command.command_id });
     askLog();
+    // the report itself comes in messages of their own after this answer
+    if (command.action === "GetBaseReport") setTimeout(() => document.getElementById("station") && window.dash_clientside.set_props("command-tick", { data: "report " + command.command_id }), 1500);
   });
   // it has gained or lost an evse since this page was drawn: cards, buttons and choices are others
   let networks = 0;
@@ -115,6 +117,19 @@
     const evses = store.stations.get(stationId)?.evses || [];
     const same = evses.length === keys.size && evses.every((evse) => keys.has(evse.evse_key));
     if (++networks > 1 && document.getElementById("station") && !same) location.reload();
+  });
+
+  /* Which part is open stands in the address; what is typed sifts the settings that are shown. */
+  document.addEventListener("change", (event) => {
+    if (!event.target.closest("#station-more")) return;
+    const address = new URL(location.href);
+    address.searchParams.set("more", event.target.value);
+    history.replaceState(history.state, "", address.pathname + address.search);
+  });
+  document.addEventListener("input", (event) => {
+    if (event.target.id !== "told-sift") return;
+    const wanted = event.target.value.trim().toLowerCase();
+    document.querySelectorAll("#told tbody tr").forEach((row) => (row.hidden = !row.textContent.toLowerCase().includes(wanted)));
   });
 
   document.addEventListener("click", (event) => {

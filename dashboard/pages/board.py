@@ -32,7 +32,6 @@ from dashboard.pages.frame import (
     Page,
     frame,
     named,
-    search_box,
     spacer,
     title,
 )
@@ -47,7 +46,7 @@ def layout(**_parts: Any) -> Child:
     """The skeleton of the board."""
     body = [figures(), html.Div([html.Div([incidents(), stations()], className="left"), map_()],
                                 className="cols board", id="board")]  # fmt: skip
-    return frame("board", t("Board"), body, [spacer(), search_box()])
+    return frame("board", t("Board"), body, [spacer()])
 
 
 def figures() -> Child:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from dash import Dash, dcc, html
 from flask import current_app, has_request_context, request
@@ -15,25 +16,56 @@ from dashboard.i18n import language, mark, t
 from dashboard.pages.words import client_words
 from dashboard.shell import NavEntry, navigation, shell, top_bar
 
+# filters that mean the same on several pages, and so go along between them
+SITE = frozenset({"site"})
+PAST = frozenset({"site", "station", "range", "from", "until", "compare"})
+MONTHS = SITE | {"month"}
+BOOKS = frozenset(books.READING)
+OPERATIONS, ANALYSIS = mark("Operations"), mark("Analysis")
+FINANCE, SYSTEM = mark("Finance"), mark("System")
+# An entry shows when its page exists and the role may open it (see `navigable`).
 NAVIGATION = (
-    NavEntry("board", mark("Operations"), mark("Board"), "/app/", "board"),
-    NavEntry("stations", mark("Operations"), mark("Stations"), "/app/stations", "station"),
-    NavEntry("payments", mark("Operations"), mark("Find a payment"), "/app/payments", "search"),
-    NavEntry("utilisation", mark("Analysis"), mark("Utilisation"), "/app/utilisation",
-             "utilisation"),
-    NavEntry("energy", mark("Analysis"), mark("Energy and load"), "/app/energy", "energy"),
-    NavEntry("reliability", mark("Analysis"), mark("Reliability"), "/app/reliability",
-             "reliability"),
-    NavEntry("ledger", mark("Finance"), mark("Ledger"), "/app/ledger", "ledger",
-             frozenset(books.READING)),
-    NavEntry("review", mark("Finance"), mark("To review"), "/app/review", "review",
-             frozenset(books.READING)),
-    NavEntry("receipts", mark("Finance"), mark("Receipts, refunds"), "/app/receipts", "receipts",
-             frozenset(books.READING)),
-    NavEntry("tariffs", mark("Finance"), mark("Prices"), "/app/tariffs", "tariffs",
-             frozenset(books.READING)),
+    NavEntry("board", OPERATIONS, mark("Board"), "/app/", "board"),
+    NavEntry("stations", OPERATIONS, mark("Stations"), "/app/stations", "station", keeps=SITE),
+    NavEntry("incidents", OPERATIONS, mark("Incidents"), "/app/incidents", "incidents", keeps=SITE),
+    NavEntry("wall", OPERATIONS, mark("Incident wall"), "/app/wall", "wall"),
+    NavEntry("handover", OPERATIONS, mark("Shift handover"), "/app/handover", "flag"),
+    NavEntry("rollout", OPERATIONS, mark("Roll-out"), "/app/rollout", "restart"),
+    NavEntry("maintenance", OPERATIONS, mark("Maintenance"), "/app/maintenance", "calendar",
+             keeps=SITE),
+    NavEntry("payments", OPERATIONS, mark("Find a payment"), "/app/payments", "search"),
+    NavEntry("utilisation", ANALYSIS, mark("Utilisation"), "/app/utilisation", "utilisation",
+             keeps=PAST),
+    NavEntry("energy", ANALYSIS, mark("Energy and load"), "/app/energy", "energy", keeps=PAST),
+    NavEntry("reliability", ANALYSIS, mark("Reliability"), "/app/reliability", "reliability",
+             keeps=PAST | MONTHS),
+    NavEntry("sessions", ANALYSIS, mark("Sessions"), "/app/sessions", "log", keeps=PAST),
+    NavEntry("drivers", ANALYSIS, mark("Drivers"), "/app/drivers", "drivers", keeps=PAST),
+    NavEntry("revenue", ANALYSIS, mark("Revenue"), "/app/revenue", "revenue", keeps=PAST),
+    NavEntry("ledger", FINANCE, mark("Ledger"), "/app/ledger", "ledger", BOOKS, MONTHS),
+    NavEntry("review", FINANCE, mark("To review"), "/app/review", "review", BOOKS),
+    NavEntry("receipts", FINANCE, mark("Receipts, refunds"), "/app/receipts", "receipts", BOOKS),
+    NavEntry("tariffs", FINANCE, mark("Prices"), "/app/tariffs", "tariffs", BOOKS),
+    NavEntry("admin", SYSTEM, mark("Administration"), "/app/admin", "administration"),
+    NavEntry("help", SYSTEM, mark("Help"), "/app/help/numbers", "help"),
 )  # fmt: skip
 COMMANDING = ("operator",)  # and admins, who may do everything
+
+
+# the first part of each page's address -> the roles of the pages below it
+_OPEN_TO: dict[str, list[frozenset[str]]] = {}
+
+
+def may_open(href: str) -> bool:
+    """Whether there is a page at an address below /app/ that the reader's role may open."""
+    part = urlsplit(href).path.removeprefix("/app/").split("/")[0]
+    found = _OPEN_TO.get(part, [])
+    return any(not roles or current_user.has_role(*roles) for roles in found)
+
+
+def navigable() -> list[NavEntry]:
+    """The navigation of this reader."""
+    return [entry for entry in NAVIGATION if may_open(entry.href)]
 
 
 def _nothing(_staff: Dash) -> None:
@@ -52,6 +84,9 @@ class Page:
     roles: frozenset[str] = frozenset()
     register: Callable[[Dash], None] = _nothing
 
+    def __post_init__(self) -> None:
+        _OPEN_TO.setdefault(self.path.split("/")[1], []).append(self.roles)
+
     def guarded_layout(self, **parameters: Any) -> Child:
         """The layout for those who may see it; Dash calls this with path and query parts."""
         if self.roles and not current_user.has_role(*self.roles):
@@ -68,9 +103,17 @@ def frame(
     current: str, heading: Child, body: list[Child], controls: list[Child] | None = None
 ) -> html.Div:
     """A whole page: navigation, top bar with the page's own controls, and the body."""
-    nav = navigation(NAVIGATION, current_user.role, current, current_user.name, counts())
-    top = top_bar(heading, *(controls or []), path=here())
+    address = here()
+    nav = navigation(navigable(), current_user.role, current, current_user.name, counts(),
+                     filters_of(address))  # fmt: skip
+    top = top_bar(heading, *(controls or []), path=address)
     return shell(nav, top, *body, words())
+
+
+def filters_of(address: str) -> dict[str, str]:
+    """What an address asks for, by name; the last one counts, and none is longer than sense."""
+    asked = parse_qsl(urlsplit(address).query, max_num_fields=50)
+    return {name: value for name, value in asked if len(value) <= 64}
 
 
 def counts() -> dict[str, str]:
@@ -109,14 +152,13 @@ def live_stamp() -> html.Span:
     return html.Span([html.Span(parts, className="live"), clock], className="stamp", role="status")
 
 
-def search_box(action: str = "/app/stations", hint: str = "") -> Child:
-    """To a station by typing: the list filters itself by what stands in the address. Other lists
-    name their own address and what can be typed."""
+def search_box(action: str, hint: str) -> Child:
+    """A list's own search, which stands in its address; the one for everything is in the bar."""
     field = dcc.Input(
-        type="search", name="q", id="search", className="field search", autoComplete="off",
-        placeholder=hint or t("Search: station, site, town"),
+        filters_of(here()).get("q", ""), type="search", name="q", id="list-search",
+        className="field search", autoComplete="off", placeholder=hint, maxLength=100,
     )  # fmt: skip
-    return html.Form(field, action=action, method="get", role="search")
+    return html.Form(field, action=action, method="get", role="search", **named(hint))
 
 
 def spacer() -> html.Span:

@@ -10,17 +10,21 @@ from urllib.parse import quote, unquote
 
 from dash import Dash, Input, Output, State, dcc, html
 
-from dashboard import commands, data
+from dashboard import commands, data, station_data, station_logs
+from dashboard.auth import require_role
 from dashboard.components import Child, error_state
-from dashboard.i18n import mark, t
+from dashboard.i18n import t
 from dashboard.pages import (
+    station_attempts,
     station_commands,
     station_connect,
     station_evses,
     station_log,
+    station_more,
+    station_notes,
     station_past,
 )
-from dashboard.pages.frame import Page, frame, live_stamp, search_box, spacer, title
+from dashboard.pages.frame import Page, frame, live_stamp, spacer, title
 from dashboard.pages.station_verdict import verdict
 
 
@@ -33,8 +37,7 @@ def layout(station_id: str = "", **parts: Any) -> Child:
                            t("Its id stands on the station's own page and in the list."),
                            retry_href="/app/stations")  # fmt: skip
         return frame("stations", t("Unknown station"), [note])
-    return frame("stations", heading(found), body(found, parts), [spacer(), live_stamp(),
-                                                                  search_box()])  # fmt: skip
+    return frame("stations", heading(found), body(found, parts), [spacer(), live_stamp()])
 
 
 def heading(found: data.Station) -> Child:
@@ -56,25 +59,27 @@ def heading(found: data.Station) -> Child:
 
 def body(found: data.Station, parts: dict[str, Any]) -> list[Child]:
     station_id = found.row["station_id"]
-    now = datetime.now(UTC)
+    now, tries = datetime.now(UTC), station_data.read_tries(station_id)
     drawn = ";".join(shape(evse) for evse in found.evses)
     here = {"data-station": station_id, "data-drawn": drawn}
     return [
         html.Div(id="station", hidden=True, **here),
         dcc.Store(id="station-id", data=station_id),
-        html.Div(verdict(found, now), id="station-verdict"),
+        html.Div(verdict(found, now, tries), id="station-verdict"),
         # while it holds instructions, the style sheet leaves commands and the past out
         html.Div(station_connect.instructions(found), id="station-connect"),
-        station_commands.layout(found),
-        html.Div(station_evses.cards(found, now), id="station-evses"),
+        station_commands.layout(found, str(parts.get("evse") or "")),
+        html.Div(station_evses.cards(found, now, tries), id="station-evses"),
         html.Div(station_past.timeline(found, now), id="station-timeline"),
+        station_notes.layout(found.row),
         html.Div(
             [
-                html.Div(station_past.sessions(station_id), id="station-sessions"),
+                html.Div(station_attempts.last(station_id, tries), id="station-attempts"),
                 station_log.layout(station_id, parts),
             ],
             className="cols even past",
         ),
+        station_more.layout(found, str(parts.get("more") or "")),
     ]
 
 
@@ -94,29 +99,37 @@ def register(staff: Dash) -> None:
         Output("station-connect", "children"),
         Output("station-evses", "children"),
         Output("station-timeline", "children"),
-        Output("station-sessions", "children"),
+        Output("station-attempts", "children"),
         Input("live-tick", "data"),
         State("station-id", "data"),
         prevent_initial_call=True,
     )
+    @require_role()
     def redraw(_tick: int, station_id: str) -> tuple[Child, ...]:
         found, now = data.read_station(station_id), datetime.now(UTC)
         if found is None:
             gone = error_state(t("No station is called {name}", name=station_id), "")
             return gone, None, None, None, None
+        tries = station_data.read_tries(station_id)
         return (
-            verdict(found, now),
+            verdict(found, now, tries),
             station_connect.instructions(found),
-            station_evses.cards(found, now),
+            station_evses.cards(found, now, tries),
             station_past.timeline(found, now),
-            station_past.sessions(station_id),
+            station_attempts.last(station_id, tries),
         )
 
-    station_commands.register(staff)
-    station_log.register(staff)
+    for part in (station_commands, station_log, station_notes, station_more):
+        part.register(staff)
+    staff.server.register_blueprint(station_logs.create_blueprint())
+
+
+def tab_title(station_id: str = "", **_parts: Any) -> str:
+    """Several stations are open at once: each tab says which."""
+    return f"{unquote(station_id)[:64]} \u00b7 Kilowatch" if station_id else title("Station")()
 
 
 PAGE = Page(
-    "station", "/station", title(mark("Station")), layout,
+    "station", "/station", tab_title, layout,
     path_template="/station/<station_id>", register=register,
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from flask_login import current_user
 
-from dashboard import commands, data, payment_search
+from dashboard import commands, data, payment_search, station_logs
 from dashboard.auth import require_role
 from dashboard.commands import Call, CommandError
 from dashboard.components import Child, button, command_trail, empty_state, glyph
@@ -20,12 +20,14 @@ BUTTONS = {
     "restart": (mark("Restart"), "restart"),
     "out": (mark("Take out of service"), "out-of-service"),
     "back": (mark("Put into service"), "check"),
+    "logs": (mark("Get logs"), "log"),
 }
 INTERRUPTING = ("restart", "out")
 ACTIONS = {
     "RemoteStartTransaction": mark("Start"), "RequestStartTransaction": mark("Start"),
     "RemoteStopTransaction": mark("Stop"), "RequestStopTransaction": mark("Stop"),
     "UnlockConnector": mark("Unlock"), "Reset": mark("Restart"),
+    "GetDiagnostics": mark("Get logs"), "GetLog": mark("Get logs"),
 }  # fmt: skip
 REASONS = {
     "StationOffline": mark("the station is not in contact"),
@@ -41,11 +43,12 @@ REASONS = {
 }
 
 
-def layout(found: data.Station) -> Child:
-    """The row of buttons, what they are aimed at, and the trail of the last commands."""
+def layout(found: data.Station, evse: str = "") -> Child:
+    """The row of buttons, what they are aimed at (`evse`: first), and the trail of the last
+    commands."""
     row = html.Div(
-        [_targets(found), *[_button(name, found) for name in BUTTONS], html.Span(className="sp"),
-         _token(found)],
+        [_targets(found, evse), *[_button(name, found) for name in BUTTONS],
+         html.Span(className="sp"), _token(found)],
         className="commands-row",
     )  # fmt: skip
     station_id = found.row["station_id"]
@@ -56,10 +59,10 @@ def layout(found: data.Station) -> Child:
     return html.Section(parts, className="panel commands", **named(t("Commands")))
 
 
-def _targets(found: data.Station) -> Child:
+def _targets(found: data.Station, evse: str) -> Child:
     options = [{"label": t("Evse {n}", n=e["evse_id"]), "value": e["evse_id"]} for e in found.evses]
     options.append({"label": t("Station"), "value": 0})
-    first = options[0]["value"]
+    first = next((o["value"] for o in options if str(o["value"]) == evse), options[0]["value"])
     items = dcc.RadioItems(options, first, id="command-evse", className="seg", inline=True)
     return html.Div(items, title=t("What the command is for"), className="choice")
 
@@ -108,7 +111,7 @@ def call_for(name: str, found: data.Station, evse_id: int, id_token: str) -> Cal
     """
     version = found.row["ocpp_version"]
     if name == "restart":
-        return commands.restart(version)
+        return commands.restart(version, evse_id)
     if name in ("out", "back"):
         return commands.availability(version, evse_id, in_service=name == "back")
     if evse_id not in found.states:
@@ -132,7 +135,7 @@ def _stop(found: data.Station, evse_id: int) -> Call:
 
 def interrupted(name: str, found: data.Station, evse_id: int) -> list[data.Row]:
     """The running sessions a button would interrupt."""
-    whole = name == "restart" or evse_id == 0
+    whole = evse_id == 0 or (name == "restart" and commands.is_16(found.row["ocpp_version"]))
     running = [evse for evse in found.evses if evse["session_id"] is not None]
     return [e for e in running if whole or e["evse_id"] == evse_id] if name in INTERRUPTING else []
 
@@ -184,8 +187,9 @@ def _trail(row: data.Row, states: dict[int, str]) -> Child:
     sent = {"ok": t("Sent"), "wait": t("Waiting to be sent"), "bad": _refusal(done.reason)}
     steps = [(done.sent, sent[done.sent], sent_at)]
     if done.sent == "ok":
-        steps.append((done.answered, _answer(done, row), form.time(row["finished_at"], seconds=True)
-                      if row["finished_at"] else ""))  # fmt: skip
+        answered_at = row["finished_at"]
+        steps.append((done.answered, answer_words(done, row),
+                      form.time(answered_at, seconds=True) if answered_at else ""))  # fmt: skip
     if done.answered == "ok" and done.proof != "none":
         words = proof_words(row, done.proof)
         steps.append((done.proof, words, form.time(done.proven_at) if done.proven_at else ""))
@@ -193,7 +197,10 @@ def _trail(row: data.Row, states: dict[int, str]) -> Child:
     return command_trail(title, steps, who=row["requested_by"], id=key)
 
 
-def _answer(done: commands.Progress, row: data.Row) -> str:
+def answer_words(done: commands.Progress, row: data.Row) -> str:
+    """How far a command came up to its answer."""
+    if done.sent != "ok":
+        return t("Waiting to be sent") if done.sent == "wait" else _refusal(done.reason)
     if done.answered == "wait":
         return t("No answer yet")
     if done.answered == "ok":
@@ -214,7 +221,20 @@ def proof_words(row: data.Row, proof: str) -> str:
         return t("Proven: delivered {energy}", energy=formatter().kwh(row["energy_wh"]))
     if row["action"] in commands.STOPS:
         return t("Proven: session ended")
-    return t("Proven: booted") if row["action"] == "Reset" else t("Proven: state changed")
+    if row["action"] in commands.LOGS:
+        return t("Proven: the file came")
+    if row["action"] == "Reset":
+        return _restart_words(row)
+    return t("Proven: state changed")
+
+
+def _restart_words(row: data.Row) -> str:
+    """Booted; and by a real session, as soon as there is one."""
+    form = formatter()
+    if not row.get("worked_at"):
+        return t("Proven: booted")
+    return t("Proven: delivered {energy} {time}", energy=form.kwh(row["worked_wh"]),
+             time=form.time(row["worked_at"]))  # fmt: skip
 
 
 def register(staff: Dash) -> None:
@@ -277,12 +297,23 @@ def send(name: str, found: data.Station, evse_id: int, id_token: str) -> tuple[A
     this one is, and must not be written over by an older picture.
     """
     station_id = found.row["station_id"]
+    if name == "logs":
+        return ask_for_logs(found)
     try:
         call = call_for(name, found, evse_id, id_token)
     except (CommandError, ValueError) as error:
         return problem(str(error)), None, no_update
     command_id = data.enqueue(station_id, call, current_user.email)
     return None, None, f"sent {command_id}"
+
+
+def ask_for_logs(found: data.Station) -> tuple[Any, Any, Any]:
+    """Ask for the log file; says so when other machines cannot bring theirs here."""
+    command_id = station_logs.ask(found.row, current_user.email)
+    words = t("It brings its file to {address}, which only this machine reaches. For other stations"
+              " set KILOWATCH_PUBLIC_URL.", address=station_logs.address())  # fmt: skip
+    notice = None if station_logs.is_reachable() else problem(words)
+    return notice, None, f"sent {command_id}"
 
 
 def problem(words: str) -> Child:

@@ -1,16 +1,19 @@
 """The evses of a station as cards: state, facts, and the running session's curve."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from dash import dcc, html
 
-from dashboard import data, payment_search
-from dashboard.components import Child, empty_state, facts, glyph
+from dashboard import data, payment_search, periods
+from dashboard.components import Child, aria, empty_state, facts, glyph
 from dashboard.figures import CONFIG, Curve, session_curve
 from dashboard.i18n import formatter, t, theme
 from dashboard.pages.frame import named
+from dashboard.pages.station_attempts import shapes
+from dashboard.pages.station_words import identity
 from dashboard.states import staff_words
+from dashboard.station_data import Tries
 
 DAYS = 14
 HEIGHT = 270
@@ -25,19 +28,19 @@ PLUGS = {
 }
 
 
-def cards(found: data.Station, now: datetime) -> Child:
+def cards(found: data.Station, now: datetime, tries: Tries) -> Child:
     """One card per evse; those with a running session get the room for their curves."""
     if not found.evses:
         note = empty_state(t("No evse has reported yet"), t("They appear with the first message."))
         return html.Section(note, className="panel")
-    rows = data.read_energy_days(found.row["station_id"], data.midnight(now, 1 - DAYS))
+    rows = data.read_energy_days(found.row["station_id"], midnight(now, 1 - DAYS))
     paying = payment_search.running([evse["evse_key"] for evse in found.evses])
     busy: list[Child] = []
     idle: list[Child] = []
     for evse in found.evses:
         place = busy if evse["session_id"] else idle
         days = days_of(evse["evse_id"], rows, now)
-        place.append(card(evse, now, days, paying.get(evse["evse_key"])))
+        place.append(card(evse, now, days, tries, paying.get(evse["evse_key"])))
     return arranged(busy, idle)
 
 
@@ -53,10 +56,16 @@ def arranged(busy: list[Child], idle: list[Child]) -> Child:
     return html.Div([*busy, column], className=f"evses beside-{len(busy)}")
 
 
+def midnight(at: datetime, days: int) -> datetime:
+    """The operator's midnight so many days after the one before an instant."""
+    zone = data.deps().settings.zone
+    return periods.midnight(at.astimezone(zone).date() + timedelta(days=days), zone)
+
+
 def days_of(evse_id: int, rows: list[data.Row], now: datetime) -> list[tuple[datetime, int]]:
     """The last days, oldest first, with the watt-hours of each; days without energy are 0."""
     known = {row["bucket"]: row["energy_wh"] for row in rows if row["evse_id"] == evse_id}
-    midnights = [data.midnight(now, day) for day in range(1 - DAYS, 1)]
+    midnights = [midnight(now, day) for day in range(1 - DAYS, 1)]
     return [(at, known.get(at, 0)) for at in midnights]
 
 
@@ -64,6 +73,7 @@ def card(
     evse: data.Row,
     now: datetime,
     days: list[tuple[datetime, int]],
+    tries: Tries,
     paying: data.Row | None = None,
 ) -> Child:
     key, form = evse["evse_key"], formatter()
@@ -83,7 +93,7 @@ def card(
     if evse["state"] == "unconnected":
         inside = []
     else:
-        inside = _session(evse, now) if evse["session_id"] else _idle(evse, now, days)
+        inside = _session(evse, now) if evse["session_id"] else _idle(evse, now, days, tries)
     if paying:
         inside = [money(paying), *inside]
     classes = "panel evse busy" if evse["session_id"] else "panel evse"
@@ -96,21 +106,39 @@ def money(paying: data.Row) -> Child:
     about: dict[str, Any] = {"data-payment-cost": str(paying["payment_id"])}
     words = html.B(payment_search.cost_words(paying), **about)
     href = f"/app/payments?payment={paying['reference']}"
-    return html.P([words, " · ", html.A(paying["reference"], href=href, className="mono")],
+    part = min(100, 100 * (paying["cost"] or 0) / (paying["hold"] or 1))
+    bar = html.I(html.I(style={"width": f"{part:.1f}%"}), className="money-bar",
+                 **aria(hidden="true"))  # fmt: skip
+    return html.P([words, " · ", html.A(paying["reference"], href=href, className="mono"), bar],
                   className="evse-money")  # fmt: skip
 
 
-def _idle(evse: data.Row, now: datetime, days: list[tuple[datetime, int]]) -> list[Child]:
-    form = formatter()
+def _idle(
+    evse: data.Row, now: datetime, days: list[tuple[datetime, int]], tries: Tries
+) -> list[Child]:
+    form, rows = formatter(), tries.of(evse["evse_id"])
     since = evse["state_since"]
     length = form.duration((now - since).total_seconds()) if since else "\u2013"
     pairs: list[tuple[str, Child]] = [
         (t("Since"), f"{form.since(since, now)} · {length}" if since else "\u2013"),
+        (t("Last success"), last_success(rows, now)),
         (t("Today"), form.kwh(days[-1][1])),
     ]
+    gap = tries.gaps.get(evse["evse_id"])
+    if gap:
+        pairs.insert(2, (t("Own normal gap"), t("at most {time}", time=form.length(gap))))
     if evse["info"]:
         pairs.append((t("Station says"), evse["info"]))
-    return [facts(pairs), day_bars(days)]
+    return [*([shapes(rows)] if rows else []), facts(pairs), day_bars(days)]
+
+
+def last_success(rows: list[data.Row], now: datetime) -> str:
+    """13:36, 22.17 kWh; none among the last attempts: a dash."""
+    good = next((row for row in rows if row["outcome"] == "succeeded"), None)
+    if good is None:
+        return "\u2013"
+    form = formatter()
+    return f"{form.since(good['started_at'], now)} \u00b7 {form.kwh(good['energy_wh'])}"
 
 
 def day_bars(days: list[tuple[datetime, int]]) -> Child:
@@ -143,7 +171,8 @@ def _session(evse: data.Row, now: datetime) -> list[Child]:
         className="evse-figures",
     )
     words = t("since {time}, {length}", time=form.since(begun, now), length=length)
-    who = html.Span(evse["id_token"] or t("no id token"), className="mono")
+    name = identity(evse["id_token"]) if evse["id_token"] else t("no id token")
+    who = html.Span(name, className="mono")
     about = html.P([words, " · ", who], className="mut")
     drawn = curve(evse)
     # the newest values stand at the ends of the curves

@@ -6,6 +6,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, dcc, html
 
 from dashboard import data
+from dashboard.auth import require_role
 from dashboard.components import Child, Column, button, empty_state, panel, table
 from dashboard.i18n import formatter, t
 from dashboard.messages import plain_words
@@ -119,6 +120,7 @@ def register(staff: Dash) -> None:
         State("station-id", "data"),
         prevent_initial_call=True,
     )
+    @require_role()
     def filtered(
         direction: str, flags: list[str], action: str, _clicks: int, _tick: int, station_id: str
     ) -> Child:

@@ -6,14 +6,21 @@ from typing import Any
 
 from dash import html
 
-from dashboard import data
+from dashboard import commands, data, station_data
 from dashboard.components import Child, Column, empty_state, glyph, panel, table
-from dashboard.i18n import formatter, mark, t, tn
+from dashboard.i18n import formatter, mark, t
 from dashboard.messages import STOPS
 from dashboard.pages.frame import named
+from dashboard.pages.station_words import identity, session_href
 from dashboard.states import state_word
 
 DAY = timedelta(hours=24)
+DONE = {
+    "Reset": mark("Restart"), "UnlockConnector": mark("Unlock"),
+    "ChangeAvailability": mark("In or out of service"), "UpdateFirmware": mark("New firmware"),
+    "RemoteStartTransaction": mark("Start"), "RequestStartTransaction": mark("Start"),
+    "RemoteStopTransaction": mark("Stop"), "RequestStopTransaction": mark("Stop"),
+}  # fmt: skip
 HOURS = 24.0
 LEGEND = ("available", "preparing", "charging", "suspended", "finished", "faulted", "unknown")
 # connector status and charging state, as history keeps them, to our states
@@ -54,8 +61,10 @@ FLAGS = {
 
 
 def timeline(found: data.Station, now: datetime) -> Child:
-    """A row of blocks per evse; free time is a thin line, no contact is hatched."""
+    """Commands and firmware, then a row of blocks per evse; free time is a thin line, no contact is
+    hatched."""
     since = now - DAY
+    marks = station_data.read_marks(found.row["station_id"], since)
     rows = data.read_history(found.row["station_id"], since)
     lines = [
         _line(evse, [row for row in rows if row["evse_id"] == evse["evse_id"]], since, now)
@@ -68,10 +77,39 @@ def timeline(found: data.Station, now: datetime) -> Child:
     axis = html.Div(_axis(since, now), className="timeline-axis")
     return panel(
         t("Last 24 hours"),
-        html.Div([*lines, axis], className="timeline pb"),
+        html.Div([_marks(marks, since), *lines, axis], className="timeline pb"),
         sub=t("{time} to now", time=formatter().since(since, now)),
         right=[legend],
     )
+
+
+def _marks(rows: Sequence[data.Row], since: datetime) -> Child:
+    """A triangle for each, with a dotted line down through the evses."""
+    items = [
+        html.Li(html.Span(words, className="vh"), className=_mark_class(row), title=words,
+                style={"left": f"{(row['at'] - since) / DAY * 100:.2f}%"})
+        for row in rows if (words := mark_words(row))
+    ]  # fmt: skip
+    name = html.Span(t("Commands"))
+    return html.Div([name, html.Ul(items, className="marks")], className="row")
+
+
+def _mark_class(row: data.Row) -> str:
+    return "mark firmware" if row["action"] == "firmware" else "mark"
+
+
+def mark_words(row: data.Row) -> str:
+    """09:14 Unlock, evse 1, by alice: accepted; 06:02 Firmware 2.7.1."""
+    time = formatter().time(row["at"])
+    if row["action"] == "firmware":
+        return f"{time} " + t("Firmware {version}", version=row["firmware_version"])
+    evse_id = commands.evse_of(row["payload"])
+    where = [t("evse {n}", n=evse_id)] if evse_id else []
+    done = t(DONE[row["action"]])
+    what = ", ".join([done, *where, row["requested_by"]])
+    good = commands.is_granted(row["response"]) if row["status"] == "answered" else None
+    outcome = {True: t("accepted"), False: t("refused"), None: t("no answer")}[good]
+    return f"{time} {what}: {outcome}"
 
 
 def _line(evse: data.Row, rows: Sequence[data.Row], since: datetime, now: datetime) -> Child:
@@ -133,18 +171,16 @@ def _axis(since: datetime, now: datetime) -> list[Child]:
     return ticks
 
 
-def sessions(station_id: str) -> Child:
-    """The last ten sessions: when, who, how much, how it ended."""
-    rows, now = data.read_sessions(station_id), datetime.now(UTC)
+def session_table(station_id: str, at_most: int) -> Child:
+    """The last sessions: when, who, how much, how it ended; each leads to its page."""
+    rows, now = data.read_sessions(station_id, at_most), datetime.now(UTC)
     columns = [
         Column(t("Begun")), Column(t("Evse")), Column(t("Identified by")), Column(""),
         Column(t("Result"), "ell"), Column(t("Length"), "num"),
     ]  # fmt: skip
-    delivered = sum(row["energy_wh"] >= 100 for row in rows)
-    sub = t("{n} delivered energy", n=delivered) if rows else ""
     nothing = empty_state(t("No sessions yet"))
-    body = table(t("Last sessions"), columns, [_session(row, now) for row in rows], empty=nothing)
-    return panel(tn("Last session", "Last {n} sessions", len(rows) or 10), body, sub=sub)
+    lines = [_session(row, now) for row in rows]
+    return table(t("Last sessions"), columns, lines, empty=nothing, id="station-sessions")
 
 
 def _session(row: data.Row, now: datetime) -> list[Child]:
@@ -153,14 +189,16 @@ def _session(row: data.Row, now: datetime) -> list[Child]:
     good = "finished" if row["energy_wh"] >= 100 else "faulted"
     shape = glyph("charging") if ended is None else glyph(good, 11)
     length = form.duration((ended - row["started_at"]).total_seconds()) if ended else "\u2013"
+    href = session_href(row["session_id"])
+    begun = form.since(row["started_at"], now)
     return [
         html.Span(
-            form.since(row["started_at"], now),
+            html.A(begun, href=href) if href else begun,
             title=form.stamp(row["started_at"]),
             className="mono small",
         ),
         str(row["evse_id"]),
-        html.Span(row["id_token"] or "\u2013", className="mut mono small"),
+        html.Span(identity(row["id_token"]), className="mut mono small"),
         shape,
         _result(row),
         length,

@@ -5,35 +5,69 @@ from datetime import datetime
 
 from dash import html
 
+from dashboard import commands
 from dashboard.components import Child, glyph
 from dashboard.data import Row, Station
 from dashboard.i18n import formatter, t, tn
 from dashboard.pages.frame import named
+from dashboard.pages.station_attempts import reason_words
 from dashboard.states import STATES, staff_words
+from dashboard.station_data import Tries
 
 HARMFUL = ("faulted", "unknown", "unavailable")
 DOUBTFUL = ("silent", "derated")  # can be used, but its own record speaks against it
+STREAK = 3  # starts that failed one after the other: from here on it is the evse, not the driver
 
 
-def verdict(found: Station, now: datetime) -> Child:
+def verdict(found: Station, now: datetime, tries: Tries) -> Child:
     """Red for a fault, amber for no contact, plain otherwise; the action's guard beside it."""
     nothing = "unknown" if found.has_connected else "unconnected"
     worst = min((evse["state"] for evse in found.evses), key=STATES.index, default=nothing)
+    refusing = refusing_evse(found, tries)
+    worst = "faulted" if refusing and worst != "unknown" else worst
     state = worst if worst in (*HARMFUL, *DOUBTFUL) else "available"
-    words = html.Div([html.P(sentence(found, now), className="verdict-line"),
-                      html.P(evidence(found, now), className="mut")])  # fmt: skip
+    line = refusal(found, tries, refusing, now) if refusing else sentence(found, now)
+    told = " ".join(part for part in (pattern(tries, refusing), evidence(found, now)) if part)
+    words = html.Div([html.P(line, className="verdict-line"), html.P(told, className="mut")])
     kind = {"faulted": " crit", "unknown": " warn", "silent": " warn"}.get(state, "")
     parts: list[Child] = [html.Div([glyph(worst, 20), words], className="verdict-words")]
-    action, reason = suggestion(found)
+    action, reason = suggestion(found, refusing)
     parts.append(
         html.Div(
             [html.P(t("Suggested action"), className="faint"), html.P(action, className="strong"),
-             guard(found) or html.P(reason, className="mut")],
+             guard(found, refusing) or html.P(reason, className="mut")],
             className="verdict-action",
         )
     )  # fmt: skip
     label = named(t("Verdict"))
     return html.Section(parts, className=f"panel verdict{kind}", **label)
+
+
+def refusing_evse(found: Station, tries: Tries) -> int | None:
+    """The evse whose last starts all failed, though it says that it works; the worst of them."""
+    fine = [evse for evse in found.evses
+            if evse["state"] not in HARMFUL and evse["session_id"] is None]  # fmt: skip
+    runs = {evse["evse_id"]: len(tries.streak(evse["evse_id"])) for evse in fine}
+    worst = max(runs, key=lambda evse_id: runs[evse_id], default=None)
+    return worst if worst is not None and runs[worst] >= STREAK else None
+
+
+def refusal(found: Station, tries: Tries, evse_id: int, now: datetime) -> str:
+    since = formatter().since(tries.streak(evse_id)[-1]["started_at"], now)
+    text = t("Evse {n} has failed every start since {time}.", n=evse_id, time=since)
+    bad = [evse for evse in found.evses
+           if evse["evse_id"] == evse_id or evse["state"] in (*HARMFUL, *DOUBTFUL)]  # fmt: skip
+    return f"{text} {_others(found.evses, bad)}".strip()
+
+
+def pattern(tries: Tries, evse_id: int | None) -> str:
+    """4 of the last 5 attempts failed, mostly for one reason."""
+    if evse_id is None:
+        return ""
+    rows, streak = tries.of(evse_id), tries.streak(evse_id)
+    why = reason_words(streak[0]["reason"])
+    text = t("{n} of the last {all} attempts here failed", n=len(streak), all=len(rows))
+    return f"{text}, {why}." if why else f"{text}."
 
 
 def sentence(found: Station, now: datetime) -> str:
@@ -101,15 +135,18 @@ def evidence(found: Station, now: datetime) -> str:
     return " ".join(parts)
 
 
-def suggestion(found: Station) -> tuple[str, str]:
+def suggestion(found: Station, refusing: int | None = None) -> tuple[str, str]:
     """What to try first."""
+    if refusing and found.row["is_online"] and not commands.is_16(found.row["ocpp_version"]):
+        return (t("Restart evse {n} only, then watch for a real session", n=refusing),
+                t("The other evses go on meanwhile."))  # fmt: skip
     states = set(found.states.values())
     if not found.has_connected:
         return t("Connect it"), t("Type what stands below into the station.")
     if not found.row["is_online"]:
         phone = found.row["help_phone"]
         return t("Check power and network on site"), t("Site: {phone}", phone=phone or "\u2013")
-    if states & {"faulted", "silent"}:
+    if refusing or states & {"faulted", "silent"}:
         return t("Restart, then watch for a real session"), t("Nothing is charging here.")
     if states == {"unavailable"}:
         return t("Put back into service when the work is done"), ""
@@ -120,8 +157,11 @@ def _charging(found: Station) -> list[Row]:
     return [evse for evse in found.evses if evse["session_id"] is not None]
 
 
-def guard(found: Station) -> Child | None:
+def guard(found: Station, refusing: int | None = None) -> Child | None:
     """Said before anything is pressed: who would be interrupted."""
+    if refusing and _charging(found) and not commands.is_16(found.row["ocpp_version"]):
+        words = t("Cars charge at other evses. Restarting the whole station will interrupt them.")
+        return html.P([glyph("charging"), html.Span(words)], className="guard")
     running = _charging(found)
     if not running:
         return None

@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dash_ag_grid as dag
-from dash import dcc, html
+from dash import html
 
 from dashboard import data
 from dashboard.components import Child, empty_state, panel
 from dashboard.i18n import formatter, mark, t, tn
+from dashboard.pages.analysis_bar import chip
 from dashboard.pages.frame import Page, frame, live_stamp, search_box, spacer, title
 from dashboard.states import STATES, state_word
 
@@ -23,16 +24,30 @@ GRID_OPTIONS = {
 }
 
 
-def layout(q: str = "", **_parts: Any) -> Child:
-    """The list, filtered by `q` from the start."""
-    rows = data.stations()
+def layout(q: str = "", site: str = "", **_parts: Any) -> Child:
+    """The list, of a `site` if one is named, filtered by `q` from the start."""
+    chosen = next((row for row in data.sites() if str(row["site_id"]) == site), None)
+    rows = [row for row in data.stations() if not site or _is_at(row, chosen)]
     heading = tn("{n} station", "{n} stations", len(rows))
-    body = panel(t("Stations"), _grid(rows, q) if rows else _empty(), sub=heading, id="all")
-    controls = [spacer(), live_stamp(), search_box()]
-    return frame("stations", t("Stations"), [body, dcc.Store(id="stations-q", data=q)], controls)
+    field = search_box("/app/stations", t("Filter: station, site, town"))
+    body = panel(t("Stations"), _grid(rows, q) if rows else _empty(site), sub=heading, id="all",
+                 right=[*_site_chip(site, chosen), field])  # fmt: skip
+    return frame("stations", t("Stations"), [body], [spacer(), live_stamp()])
 
 
-def _empty() -> Child:
+def _is_at(row: data.Row, site: data.Row | None) -> bool:
+    return site is not None and row["station_id"] in site["station_ids"]
+
+
+def _site_chip(site: str, chosen: data.Row | None) -> list[Child]:
+    if not site:
+        return []
+    return [chip(chosen["name"] if chosen else site, "/app/stations", t("All sites"))]
+
+
+def _empty(site: str) -> Child:
+    if site:
+        return empty_state(t("No station at this site"), t("Perhaps it has been moved."))
     return empty_state(t("No stations yet"), t("Add one with: python app.py station add"))
 
 

@@ -385,7 +385,7 @@ ORDER BY r.issued_at DESC, r.receipt_id DESC LIMIT :at_most;
 
 -- name: find_payments
 -- At most fifty payments by what a caller knows: reference, public code, the card's last four
--- digits and perhaps an amount, or a receipt number. Newest first.
+-- digits and perhaps an amount and a time, an amount and a time, or a receipt number. Newest first.
 WITH hit AS MATERIALIZED (
     SELECT DISTINCT payment_id FROM (
         SELECT payment_id FROM payment WHERE reference = :reference
@@ -397,6 +397,13 @@ WITH hit AS MATERIALIZED (
         (SELECT payment_id FROM payment WHERE card_last4 = :card
              AND (:amount::bigint IS NULL
                  OR :amount IN (captured, hold, refunded, captured - refunded))
+             AND created_at >= coalesce(:since::timestamptz, '-infinity')
+             AND created_at < coalesce(:until::timestamptz, 'infinity')
+         ORDER BY created_at DESC LIMIT 50)
+        UNION ALL
+        (SELECT payment_id FROM payment WHERE :card::text IS NULL
+             AND :amount::bigint IN (captured, hold, refunded, captured - refunded)
+             AND created_at >= :since::timestamptz AND created_at < :until::timestamptz
          ORDER BY created_at DESC LIMIT 50)
         UNION ALL
         (SELECT payment_id FROM receipt WHERE number = :number

@@ -83,13 +83,23 @@ FROM message_log
 WHERE station_id = :station_id AND received_at > now() - interval '24 hours';
 
 -- name: commands
--- The newest commands with what could prove them: a session that began or ended, a boot.
+-- The newest commands with what could prove them: a session that began or ended, a boot and the
+-- first success after it, a log file that came.
 SELECT c.command_id, c.action, c.payload, c.status, c.response, c.requested_by, c.requested_at,
     c.claimed_at, c.finished_at, s.booted_at,
     began.evse_id AS began_evse_id, began.started_at, began.energy_wh,
-    ended.ended_at, ended.evse_id AS ended_evse_id
+    ended.ended_at, ended.evse_id AS ended_evse_id,
+    worked.started_at AS worked_at, worked.energy_wh AS worked_wh, l.log_id, l.received_at AS log_at
 FROM command c
 JOIN station s USING (station_id)
+LEFT JOIN station_log l USING (command_id)
+LEFT JOIN LATERAL (
+    SELECT started_at, energy_wh FROM session w
+    WHERE c.action = 'Reset' AND w.station_id = c.station_id AND w.energy_wh >= 100
+        AND w.started_at BETWEEN c.requested_at AND c.requested_at + interval '24 hours'
+        AND w.evse_id = coalesce((c.payload ->> 'evseId')::int, w.evse_id)
+    ORDER BY w.started_at LIMIT 1
+) worked ON true
 LEFT JOIN LATERAL (
     SELECT evse_id, started_at, energy_wh FROM session b
     WHERE c.action IN ('RemoteStartTransaction', 'RequestStartTransaction')
@@ -126,3 +136,150 @@ SELECT id_token FROM id_token
 WHERE status = 'Accepted' AND (expires_at IS NULL OR expires_at > now())
 ORDER BY driver_id NULLS FIRST, id_token
 LIMIT 50;
+
+-- name: attempts
+-- The last attempts at each of its evses, and those of the last month whose evse is not known; what
+-- became of the money of those paid by card. Newest first.
+SELECT a.attempt_id, a.evse_id, a.id_token, a.session_id, a.started_at, a.ended_at, a.stage,
+    a.outcome, a.reason, a.energy_wh, s.energy_wh AS session_wh, s.ended_at AS session_ended_at,
+    p.reference, p.card_last4, p.hold, p.released_at, p.currency
+FROM (
+    SELECT l.* FROM evse e CROSS JOIN LATERAL (
+        SELECT * FROM attempt n WHERE n.evse_key = e.evse_key
+        ORDER BY n.started_at DESC, n.attempt_id DESC LIMIT :at_most
+    ) l
+    WHERE e.station_id = :station_id
+    UNION ALL
+    (SELECT * FROM attempt u WHERE u.station_id = :station_id AND u.evse_key IS NULL
+        AND u.started_at > now() - interval '30 days'
+     ORDER BY u.started_at DESC LIMIT :at_most)
+) a
+LEFT JOIN session s USING (session_id)
+LEFT JOIN payment p USING (payment_id)
+ORDER BY a.started_at DESC, a.attempt_id DESC;
+
+-- name: normals
+-- What is normal for its evses.
+SELECT e.evse_id, n.gap_p95_seconds FROM evse e JOIN evse_normal n USING (evse_key)
+WHERE e.station_id = :station_id;
+
+-- name: site_power$
+-- What its site draws now: the power that running sessions last reported, in watts.
+SELECT coalesce(sum(o.power_w), 0)::bigint FROM station s
+JOIN evse e USING (station_id)
+JOIN session o ON o.evse_key = e.evse_key AND o.ended_at IS NULL
+WHERE s.site_id = :site_id;
+
+-- name: notes
+-- What staff wrote about a station, newest first.
+SELECT note_id, kind, at, author, text FROM station_note
+WHERE station_id = :station_id
+ORDER BY at DESC, note_id DESC LIMIT :at_most;
+
+-- name: contacts
+-- The newest word on each: host and technician as known at any station of the site, parts of this
+-- one's.
+SELECT DISTINCT ON (n.kind) n.kind, n.text, n.at, n.author
+FROM station_note n JOIN station s USING (station_id)
+WHERE (n.station_id = :station_id OR n.kind IN ('host', 'technician') AND s.site_id = :site_id)
+    AND n.kind <> 'note'
+ORDER BY n.kind, n.at DESC, n.note_id DESC;
+
+-- name: add_note!
+-- A line about a station.
+INSERT INTO station_note (station_id, kind, author, text)
+VALUES (:station_id, :kind, :author, :text);
+
+-- name: outages
+-- Its outages since an instant, newest first.
+SELECT outage_id, evse_id, started_at, ended_at, cause, excluded_because FROM outage
+WHERE station_id = :station_id AND coalesce(ended_at, 'infinity') > :since
+ORDER BY started_at DESC LIMIT :at_most;
+
+-- name: firmware
+-- Which firmware it has had, newest first.
+SELECT at, vendor, model, firmware_version,
+    lead(firmware_version) OVER (ORDER BY at DESC) AS before
+FROM firmware_history WHERE station_id = :station_id
+ORDER BY at DESC LIMIT :at_most;
+
+-- name: marks
+-- What somebody did to it since an instant, and firmware that changed: for its timeline.
+SELECT c.requested_at AS at, c.action, c.payload, c.status, c.response, c.requested_by,
+    NULL AS firmware_version
+FROM command c
+WHERE c.station_id = :station_id AND c.requested_at >= :since
+    AND c.action IN ('Reset', 'UnlockConnector', 'ChangeAvailability', 'UpdateFirmware',
+        'RemoteStartTransaction', 'RequestStartTransaction', 'RemoteStopTransaction',
+        'RequestStopTransaction')
+UNION ALL
+SELECT f.at, 'firmware', NULL, NULL, NULL, NULL, f.firmware_version
+FROM firmware_history f
+WHERE f.station_id = :station_id AND f.at >= :since
+    AND EXISTS (SELECT FROM firmware_history b WHERE b.station_id = f.station_id AND b.at < f.at)
+ORDER BY at;
+
+-- name: told_reports
+-- Frames in which it reported its variables, oldest first.
+SELECT received_at, frame FROM (
+    SELECT received_at, frame FROM message_log
+    WHERE station_id = :station_id AND action = 'NotifyReport'
+        AND received_at > now() - interval '30 days'
+    ORDER BY received_at DESC LIMIT :at_most
+) newest ORDER BY received_at;
+
+-- name: told_answers
+-- Its answers to questions about configuration and certificates, oldest first.
+SELECT action, payload, response, finished_at FROM (
+    SELECT action, payload, response, finished_at FROM command
+    WHERE station_id = :station_id AND status = 'answered'
+        AND action IN ('GetConfiguration', 'GetVariables', 'GetInstalledCertificateIds')
+    ORDER BY requested_at DESC LIMIT :at_most
+) newest ORDER BY finished_at;
+
+-- name: log_status
+-- What it said of firmware and log transfers lately, newest first.
+SELECT received_at, action, frame FROM message_log
+WHERE station_id = :station_id AND received_at > now() - interval '30 days'
+    AND action IN ('FirmwareStatusNotification', 'LogStatusNotification',
+        'DiagnosticsStatusNotification')
+ORDER BY received_at DESC LIMIT :at_most;
+
+-- name: certificate^
+-- The certificate it logged in with last.
+SELECT subject, issuer, not_after, seen_at FROM certificate WHERE station_id = :station_id;
+
+-- name: expect_log!
+-- A place for one log file; older than 30 days they are forgotten.
+WITH forgotten AS (
+    DELETE FROM station_log WHERE requested_at < now() - interval '30 days'
+)
+INSERT INTO station_log (station_id, command_id, token_hash, requested_by, expires_at)
+VALUES (:station_id, :command_id, :token_hash, :requested_by, now() + interval '6 hours');
+
+-- name: expected_log^
+-- Whether a secret address is known, and still takes a file.
+SELECT log_id, station_id, received_at IS NULL AND expires_at > now() AS is_open
+FROM station_log WHERE token_hash = :token_hash;
+
+-- name: keep_log$
+-- The file, if none came before; tells those who look at its command.
+WITH kept AS (
+    UPDATE station_log SET received_at = now(), remote = :remote, file_name = :file_name,
+        content = :content
+    WHERE log_id = :log_id AND received_at IS NULL AND expires_at > now()
+    RETURNING log_id, command_id
+)
+SELECT log_id FROM kept, pg_notify('command_done', command_id::text);
+
+-- name: logs
+-- Log files it was asked for, newest first.
+SELECT log_id, requested_by, requested_at, expires_at, received_at, file_name,
+    octet_length(content) AS bytes
+FROM station_log WHERE station_id = :station_id
+ORDER BY requested_at DESC LIMIT :at_most;
+
+-- name: log_file^
+-- One log file.
+SELECT station_id, file_name, content FROM station_log
+WHERE log_id = :log_id AND received_at IS NOT NULL;
