@@ -15,7 +15,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.format import NBSP, Format
+from dashboard.format import NBSP, Format, locale_of
 
 CONFIG = {"displayModeBar": False, "responsive": True}
 PALETTES = {
@@ -47,11 +47,30 @@ class Curve:
 
 @dataclass(frozen=True)
 class Bar:
-    """Energy of one bucket that starts at `bucket`; incomplete ones are drawn lighter."""
+    """Energy of one bucket that starts at `bucket`; incomplete ones are drawn lighter, those of a
+    time of which nothing is known are hatched. `href` is what a click on it leads to."""
 
     bucket: datetime
     energy_wh: float
     complete: bool = True
+    known: bool = True
+    href: str = ""
+
+
+def config(form: Format) -> Any:
+    """How every chart behaves, and plotly's own words in the reader's language."""
+    locale = locale_of(form.language)
+    days, months = locale.days["format"], locale.months["format"]
+    week = (6, 0, 1, 2, 3, 4, 5)  # plotly's begins on Sunday
+    names = {
+        "days": [days["wide"][n] for n in week],
+        "shortDays": [days["abbreviated"][n] for n in week],
+        "months": [months["wide"][n] for n in range(1, 13)],
+        "shortMonths": [months["abbreviated"][n] for n in range(1, 13)],
+        "date": "%Y-%m-%d" if form.language == "sv" else "%d/%m/%Y",
+    }
+    locales = {form.language: {"dictionary": {}, "format": names}}
+    return {**CONFIG, "locale": form.language, "locales": locales}
 
 
 def template(theme: str, form: Format) -> go.layout.Template:
@@ -235,7 +254,8 @@ def energy_bars(
 ) -> go.Figure:
     """kWh per bucket; `grain` is hour, day or month and decides what the axis says.
 
-    `previous_wh` draws the period before as a dashed line (`labels["previous"]` names it).
+    `previous_wh` draws what they are held against as a dashed line (`labels["previous"]` names
+    it, `labels["no_data"]` what is hatched).
     """
     figure = go.Figure(layout={"template": template(theme, form), "margin": {"r": 16}})
     if not bars:
@@ -243,15 +263,19 @@ def energy_bars(
     colour = PALETTES[theme]["ink-2"]
     x = list(range(len(bars)))
     figure.add_bar(
-        x=x, y=[bar.energy_wh / 1000 for bar in bars],
+        x=x, y=[bar.energy_wh / 1000 if bar.known else None for bar in bars],
+        meta=[bar.href for bar in bars],
         customdata=[f"{bucket_words(bar.bucket, grain, form)}<br><b>{form.kwh(bar.energy_wh)}</b>"
                     for bar in bars],
         marker={"color": colour, "cornerradius": 1.5,
                 "opacity": [1.0 if bar.complete else 0.45 for bar in bars]},
         hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
+    names = labels or {}
+    hatched(figure, [n for n, bar in enumerate(bars) if not bar.known],
+            max(bar.energy_wh for bar in bars) / 1000, theme, names.get("no_data", ""))  # fmt: skip
     if previous_wh:
-        name = (labels or {}).get("previous", "")
+        name = names.get("previous", "")
         line = {"dash": "dash", "width": 1.4, "color": PALETTES[theme]["ink"]}
         words = [f"{name} {form.kwh(value)}" for value in previous_wh]
         shown_as = {"customdata": words, "hovertemplate": "%{customdata}<extra></extra>"}
@@ -262,6 +286,20 @@ def energy_bars(
     figure.update_yaxes(rangemode="tozero", ticksuffix=f"{NBSP}kWh", tickformat=",~r")
     figure.update_layout(hovermode="x", margin={"l": 76})
     return figure
+
+
+def hatched(figure: go.Figure, places: Sequence[Any], top: float, theme: str, words: str) -> None:
+    """Hatch the bars of which nothing is known: never a zero, never left blank."""
+    if not places:
+        return
+    pattern = {"shape": "/", "size": 6, "solidity": 0.25,
+               "fgcolor": faded(PALETTES[theme]["st-unknown"], 0.35)}  # fmt: skip
+    figure.add_bar(
+        x=list(places), y=[top or 1] * len(places), name=words, showlegend=False,
+        marker={"color": "rgba(0,0,0,0)", "pattern": pattern, "line": {"width": 0}},
+        hovertemplate=f"{words}<extra></extra>",
+    )  # fmt: skip
+    figure.update_layout(barmode=figure.layout.barmode or "overlay")
 
 
 def bucket_words(bucket: datetime, grain: str, form: Format) -> str:

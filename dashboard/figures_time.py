@@ -7,7 +7,7 @@ from datetime import datetime
 
 import plotly.graph_objects as go
 
-from dashboard.figures import PALETTES, bucket_words, template, tick_words
+from dashboard.figures import PALETTES, bucket_words, hatched, template, tick_words
 from dashboard.format import Format
 
 HOURS = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000)
@@ -26,8 +26,10 @@ class Repair:
     p90: float | None
 
 
-def repair_chart(repairs: Sequence[Repair], form: Format, theme: str, labels: tuple[str, str]
-                 ) -> go.Figure:  # fmt: skip
+def repair_chart(
+    repairs: Sequence[Repair], form: Format, theme: str, labels: tuple[str, str],
+    hrefs: Sequence[str] = (),
+) -> go.Figure:  # fmt: skip
     """Median as a dot, 90 % as a bar above it, per month on a logarithmic scale of hours; the
     last one has its words (`labels`: median, 90 %) beside it."""
     colour = PALETTES[theme]
@@ -39,6 +41,7 @@ def repair_chart(repairs: Sequence[Repair], form: Format, theme: str, labels: tu
         words = f"{form.month(one.month)}<br>{labels[0]} <b>{form.length(one.median)}</b>" \
             f"<br>{labels[1]} <b>{form.length(one.p90)}</b>"  # fmt: skip
         _stroke(figure, place, (one.median, one.p90), ink, words)
+        figure.data[-1].meta = [hrefs[place]] * 2 if hrefs else []
     if repairs and (last := repairs[-1]).median and last.p90:
         for seconds, label in ((last.p90, labels[1]), (last.median, labels[0])):
             _label(
@@ -106,11 +109,11 @@ class Spent:
 
 def spent_chart(
     spent: Sequence[Spent], previous: Sequence[float | None], form: Format, theme: str, grain: str,
-    labels: dict[str, str],
+    labels: dict[str, str], hrefs: Sequence[str] = (),
 ) -> go.Figure:  # fmt: skip
-    """Stacked shares per day or month; the occupancy of the period before as a dashed line.
+    """Stacked shares per day or month; the occupancy they are held against as a dashed line.
 
-    `labels`: charging, idle, preparing, previous.
+    `labels`: charging, idle, preparing, previous, no_data. `hrefs`: what each bar leads to.
     """
     figure = go.Figure(
         layout={"template": template(theme, form), "barmode": "stack", "margin": {"r": 16}}
@@ -120,10 +123,14 @@ def spent_chart(
         shares = [getattr(one, name) for one in spent]
         figure.add_bar(
             x=x, y=[None if s is None else s * 100 for s in shares], name=labels[name],
+            meta=list(hrefs),
             customdata=[form.percent(s, 1) for s in shares],
             marker={"color": SHADES[theme][name], "cornerradius": 1.5},
             hovertemplate=f"{labels[name]} <b>%{{customdata}}</b><extra></extra>",
         )  # fmt: skip
+    most = max((sum(filter(None, (o.charging, o.preparing, o.idle))) for o in spent), default=0)
+    unknown = [x[n] for n, one in enumerate(spent) if one.charging is None]
+    hatched(figure, unknown, most * 100, theme, labels.get("no_data", ""))
     if any(share is not None for share in previous):
         figure.add_scatter(
             x=x, y=[None if s is None else s * 100 for s in previous[: len(x)]], mode="lines",

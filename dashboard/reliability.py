@@ -177,14 +177,22 @@ class Build:
 
 
 @dataclass(frozen=True)
+class Other:
+    """What a period is held against: the one before, or another site in the same one."""
+
+    scope: Scope
+    period: Period
+
+
+@dataclass(frozen=True)
 class Past:
-    """The same figures of the period before, and the twelve months up to this one."""
+    """The same figures of what they are held against, and the twelve months up to this one."""
 
     seconds: Seconds
     tries: Tries
     months: list[Row]
     repairs: Row
-    repairs_before: Row
+    repairs_before: Row | None
     repair_months: list[Row]
 
 
@@ -199,19 +207,25 @@ def read_seconds(scope: Scope, period: Period, today: date) -> Seconds:
         return gathered(queries.seconds(connection, **spans(period, today), **scope.keys))
 
 
-def read_past(scope: Scope, period: Period, today: date) -> Past:
-    before, year = period.before(), period.year()
+def read_past(scope: Scope, period: Period, today: date, other: Other | None = None) -> Past:
+    """Without `other` there is nothing to hold against."""
+    year = period.year()
     edges = {"start": year.start, "end": year.end, **scope.keys}
     with deps().connection() as connection:
-        tries = queries.attempts(connection, **spans(before, today), **scope.stations)
         return Past(
-            gathered(queries.seconds(connection, **spans(before, today), **scope.keys)),
-            sum((tries_of(row) for row in tries), Tries()),
+            *(_held(connection, other, today) if other else (Seconds(), Tries())),
             queries.months(connection, **edges),
             _repairs(connection, scope, period),
-            _repairs(connection, scope, before),
+            _repairs(connection, other.scope, other.period) if other else None,
             queries.repair_months(connection, **edges),
         )
+
+
+def _held(connection: Any, other: Other, today: date) -> tuple[Seconds, Tries]:
+    over = spans(other.period, today)
+    tries = queries.attempts(connection, **over, **other.scope.stations)
+    seconds = queries.seconds(connection, **over, **other.scope.keys)
+    return gathered(seconds), sum((tries_of(row) for row in tries), Tries())
 
 
 def _repairs(connection: Any, scope: Scope, period: Period) -> Row:

@@ -10,6 +10,9 @@ from dashboard.figures_time import Spent
 from dashboard.periods import Period, midnight, shifted
 from dashboard.reliability import Scope, queries
 from dashboard.uptime import Seconds, share
+from sql.queries import load_queries
+
+hours = load_queries("utilisation")
 
 WEEK_DAYS = 92  # the longest period whose hours are read from the facts of single evses
 DAILY = 100  # days that are drawn one by one
@@ -23,33 +26,55 @@ def grain_of(period: Period) -> str:
 
 def read_spent(scope: Scope, period: Period) -> list[Spent]:
     """Shares of every day or month of a period that its evses were occupied."""
-    edges = {"start": period.start, "end": period.end}
+    rows: list[Row] = []
     with deps().connection() as connection:
+        for kind, first, until in parts(period):
+            edges = {"start": midnight(first, period.zone), "end": midnight(until, period.zone)}
+            if kind == "month":
+                rows += queries.month_states(connection, **edges, **scope.keys)
+            elif scope.evse_keys is None:
+                rows += queries.fleet_days(connection, **edges)
+            else:
+                rows += queries.days(connection, **edges, **scope.keys)
+    return spent(_placed(rows, period), buckets(period))
+
+
+def parts(period: Period) -> list[tuple[str, date, date]]:
+    """What is read of a period: its days, or its whole months and the days before and after."""
+    if grain_of(period) == "day":
+        return [("day", period.first, period.until)]
+    first = period.first if period.first.day == 1 else shifted(period.first, 1)
+    until = max(first, shifted(period.until, 0))
+    whole = [("day", period.first, first), ("month", first, until), ("day", until, period.until)]
+    return [part for part in whole if part[1] < part[2]]
+
+
+def _placed(rows: Iterable[Row], period: Period) -> Iterable[Row]:
+    """Days of a month that is not whole belong to its bucket."""
+    for row in rows:
+        day = row["bucket"].astimezone(period.zone).date()
         if grain_of(period) == "month":
-            rows = queries.month_states(connection, **edges, **scope.keys)
-        elif scope.evse_keys is None:
-            rows = queries.fleet_days(connection, **edges)
-        else:
-            rows = queries.days(connection, **edges, **scope.keys)
-    return spent(rows, buckets(period))
+            day = max(shifted(day, 0), period.first)
+        yield row | {"bucket": midnight(day, period.zone)}
 
 
 def buckets(period: Period) -> list[Any]:
-    """Beginnings of all days or months of a period."""
+    """Beginnings of all days or months of a period; the first month may not be whole."""
     if grain_of(period) == "day":
         days: Iterable[date] = (period.first + timedelta(days=n) for n in range(period.days))
-    else:
-        count = (period.until.year - period.first.year) * 12
-        count += period.until.month - period.first.month
-        days = (shifted(period.first, n) for n in range(count))
-    return [midnight(day, period.zone) for day in days]
+        return [midnight(day, period.zone) for day in days]
+    found = [period.first]
+    while (following := shifted(found[-1], 1)) < period.until:
+        found.append(following)
+    return [midnight(day, period.zone) for day in found]
 
 
 def spent(rows: Iterable[Row], of: Sequence[Any]) -> list[Spent]:
     """Rows of bucket, state, seconds as shares of each bucket's time in service."""
     seconds: dict[Any, dict[str, int]] = {}
     for row in rows:
-        seconds.setdefault(row["bucket"], {})[row["state"]] = row["seconds"]
+        states = seconds.setdefault(row["bucket"], {})
+        states[row["state"]] = states.get(row["state"], 0) + row["seconds"]
     return [_spent(bucket, seconds.get(bucket, {})) for bucket in of]
 
 
@@ -84,11 +109,7 @@ class Week:
 
 def read_week(scope: Scope, period: Period) -> Week:
     """Of the whole fleet from its hours; of single evses from their facts, the last 92 days."""
-    if scope.evse_keys is None:
-        of = period
-    else:
-        first = max(period.first, period.until - timedelta(days=WEEK_DAYS))
-        of = Period(first, period.until, period.zone)
+    of = week_period(scope, period)
     edges = {"start": of.start, "end": of.end}
     with deps().connection() as connection:
         if scope.evse_keys is None:
@@ -96,6 +117,27 @@ def read_week(scope: Scope, period: Period) -> Week:
         else:
             rows = queries.week(connection, **edges, **scope.keys)
     return Week({(row["weekday"], row["hour"]): row for row in rows}, of)
+
+
+def week_period(scope: Scope, period: Period) -> Period:
+    """What the week by hour is made of: for single evses the last 92 days."""
+    if scope.evse_keys is None:
+        return period
+    first = max(period.first, period.until - timedelta(days=WEEK_DAYS))
+    return Period(first, period.until, period.zone)
+
+
+def read_hour(scope: Scope, period: Period, weekday: int, hour: int) -> list[Row]:
+    """One hour of the week, date by date, newest first: bucket, seconds, occupied, charging,
+    idle."""
+    of = week_period(scope, period)
+    asked = {"start": of.start, "end": of.end, "weekday": weekday, "hour": hour}
+    with deps().connection() as connection:
+        if scope.evse_keys is None:
+            rows: list[Row] = hours.fleet_hour(connection, **asked)
+        else:
+            rows = hours.hour(connection, **asked, **scope.keys)
+    return rows
 
 
 def read_stays(scope: Scope, period: Period) -> list[Row]:

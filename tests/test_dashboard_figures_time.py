@@ -4,11 +4,14 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from dashboard.figures_time import SHADES, Repair, Spent, repair_chart, spent_chart
 from dashboard.format import Format
 
 FORM = Format("en")
-LABELS = {"charging": "Charging", "idle": "Idle", "preparing": "Waiting", "previous": "Before"}
+LABELS = {"charging": "Charging", "idle": "Idle", "preparing": "Waiting", "previous": "Before",
+          "no_data": "Not in service"}  # fmt: skip
 
 
 def at(month: int, day: int = 1) -> datetime:
@@ -33,7 +36,7 @@ def test_months_without_a_repair_are_left_out_and_the_last_one_has_its_words() -
     assert repair_chart([], FORM, "light", ("median", "90 %")).data == ()
 
 
-def test_days_out_of_service_have_no_bar() -> None:
+def test_days_out_of_service_are_hatched_and_no_zero() -> None:
     days = [Spent(at(10, 1), 0.2, 0.1, 0.05), Spent(at(10, 2), None, None, None)]
     figure = spent_chart(days, [None, 0.5, 0.9], FORM, "dark", "day", LABELS)
     bars = {bar.name: tuple(bar.y) for bar in figure.data}
@@ -41,7 +44,9 @@ def test_days_out_of_service_have_no_bar() -> None:
     assert bars["Idle"] == (10, None)
     assert bars["Before"] == (None, 50)
     alone = spent_chart(days, [None, None], FORM, "light", "day", LABELS)
-    assert [bar.name for bar in alone.data] == ["Charging", "Waiting", "Idle"]
+    assert [bar.name for bar in alone.data] == ["Charging", "Waiting", "Idle", "Not in service"]
+    assert (list(alone.data[3].x), list(alone.data[3].y)) == (["Friday 2 Oct"], [pytest.approx(35)])
+    assert alone.data[3].marker.pattern.shape == "/"
 
 
 def test_lengths_over_two_days_name_their_hours() -> None:

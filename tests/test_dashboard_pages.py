@@ -3,18 +3,19 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from dashboard import data
-from dashboard.pages.energy import buckets, read_view
+from dashboard import data, load
+from dashboard.pages.energy_view import View, buckets
 from dashboard.pages.station_connect import ocpp_address
 from dashboard.pages.station_log import pretty
 from dashboard.pages.station_past import stretches
+from dashboard.periods import last_days
 from sql.database import Connection
 from sql.settings import Settings
 from tests.staff import page, signed_in, staff_app
@@ -62,7 +63,7 @@ def add_reading(connection: Connection, evse_key: int, at: datetime, delta_wh: i
 
 def press(client: FlaskClient, name: str, evse_id: int = 1, station_id: str = "ODH-01") -> Any:
     """Press one of the command buttons as the page does."""
-    names = ["start", "stop", "unlock", "restart", "out", "back"]
+    names = ["start", "stop", "unlock", "restart", "out", "back", "logs"]
     return callback(
         client,
         "command-notice.children",
@@ -261,7 +262,7 @@ def test_the_curve_of_a_session_ends_at_its_energy(
     assert [row["counted_wh"] for row in curve] == sorted(row["counted_wh"] for row in curve)
 
 
-@pytest.mark.parametrize("grain", ["hour", "day"])
+@pytest.mark.parametrize("grain", ["hour", "day", "month"])
 def test_the_sum_of_an_energy_view_is_the_sum_of_its_bars(
     app: Flask, connection: Connection, evse_key: int, grain: str
 ) -> None:
@@ -270,12 +271,12 @@ def test_the_sum_of_an_energy_view_is_the_sum_of_its_bars(
         add_reading(connection, evse_key, now - timedelta(hours=hours), 1000 + hours)
     total = sum(1000 + hours for hours in range(1, 60, 7))
     with app.app_context():
-        start, end = data.midnight(now, -6), data.midnight(now, 1)
-        found = data.read_energy(grain, start, end, None)  # type: ignore[arg-type]
-        nothing = data.read_energy(grain, start, end, ["OTHER"])  # type: ignore[arg-type]
+        period = last_days(now.astimezone(Settings().zone).date(), 45, Settings().zone)
+        found = load.read_energy(grain, period, None)
+        nothing = load.read_energy(grain, period, ["OTHER"])
     assert found.total_wh == total
     assert sum(row["energy_wh"] for row in found.by_station) == total
-    assert (nothing.total_wh, nothing.rows) == (0, [])
+    assert (nothing.total_wh, nothing.buckets) == (0, {})
 
 
 def test_an_energy_page_shows_its_sum_and_keeps_its_filters(
@@ -295,7 +296,8 @@ def test_late_readings_move_complete_as_of_back(app: Flask, connection: Connecti
         [now - timedelta(hours=5), now],
     )
     with app.app_context():
-        found = data.read_energy("day", now - timedelta(days=1), now, None)
+        period = last_days(now.date(), 2, Settings().zone)
+        found = load.read_energy("day", period, None)
     assert found.complete_until == now - timedelta(hours=5)
 
 
@@ -307,7 +309,7 @@ def test_late_readings_move_complete_as_of_back(app: Flask, connection: Connecti
 def test_odd_addresses_give_a_usable_energy_page(
     alice: FlaskClient, address: dict[str, str]
 ) -> None:
-    view = read_view(address)
+    view = View.read(address, date(2026, 11, 23))
     assert view.range in ("30d", "12m")
     assert "Energy and load" in page(alice, "/app/energy", "?" + view.href().partition("?")[2])
 

@@ -1,7 +1,7 @@
 /* Analysis pages: days, site and comparison go into the address; charts lead to what is behind them, become pictures, and are printed light. */
 (function (kw) {
   "use strict";
-  const down = ["station", "by", "outage", "attempt", "exclude", "show", "build", "cell"];
+  const down = ["station", "by", "outage", "attempt", "exclude", "show", "build", "cell", "before"];
 
   function go(change, drop) {
     const address = new URL(location.href);
@@ -35,7 +35,7 @@
       event.preventDefault();
       const value = (name) => form.querySelector(`#view-${name} input, input#view-${name}`).value;
       go((search) => {
-        ["range", "month", "grain"].forEach((key) => search.delete(key));
+        ["range", "month", "grain", "before"].forEach((key) => search.delete(key));
         search.set("from", value("from"));
         search.set("until", value("until"));
       }, evidence);

@@ -14,17 +14,12 @@
     const asked = new URLSearchParams(location.search);
     const shown = asked.get("month") || select.dataset.shown;
     if (shown) select.value = shown;
-    select.addEventListener("change", () => go((search) => { search.set("range", "month"); search.set("month", select.value); }));
-  });
-  kw.mount("past-site", (select) => {
-    select.value = new URLSearchParams(location.search).get("site") || "";
     select.addEventListener("change", () => go((search) => {
-      ["station", "by"].forEach((key) => search.delete(key));
-      if (select.value) search.set("site", select.value);
-      else search.delete("site");
+      ["from", "until"].forEach((key) => search.delete(key));
+      search.set("range", "month");
+      search.set("month", select.value);
     }));
   });
-
   /* A row's link is a row's click. */
   document.addEventListener("click", (event) => {
     const row = event.target.closest?.("#past-outages tbody tr, #past-attempts tbody tr");

@@ -50,7 +50,8 @@ class View:
     @classmethod
     def read(cls, parameters: Mapping[str, Any], today: date) -> Self:
         """The view of an address (the keyword arguments of a layout, or request.args)."""
-        asked = ranges.free(*(text_of(parameters, name, 40) for name in ("from", "until")), today)
+        edges = text_of(parameters, "from", 40), text_of(parameters, "until", 40)
+        asked = ranges.free(*edges, today)
         found: dict[str, str] = {"remark": asked} if isinstance(asked, str) else {}
         if isinstance(asked, ranges.Days):
             found = {"since": asked.first.isoformat(), "until": asked.last.isoformat(),
@@ -72,7 +73,7 @@ class View:
             changes = {"since": "", "until": "", **changes}
         elif changes.get("since"):
             changes = {"range": "", **changes}
-        return replace(self, **changes)  # type: ignore[arg-type]
+        return replace(self, **changes)
 
     def asked(self, **changes: str) -> dict[str, str]:
         """The parts of the address, changed; empty ones are left out."""
@@ -84,6 +85,12 @@ class View:
     def href(self, **changes: str) -> str:
         """The page's own address with some filters changed."""
         return f"/app/{self.page}?{urlencode(self.asked(**changes))}"
+
+    def elsewhere(self, page: str, period: Period, **more: str) -> str:
+        """The same days, site and station on another page: presets are not the same there."""
+        asked = {"from": period.first.isoformat(), "until": last_day(period).isoformat(),
+                 "site": self.site, "station": self.station, **more}  # fmt: skip
+        return f"/app/{page}?{urlencode({name: v for name, v in asked.items() if v})}"
 
     def csv(self, name: str = "", **changes: str) -> str:
         """Where the file of what is shown is made; `name`: when it is not the page's."""
@@ -104,7 +111,7 @@ class View:
             return Against(self.compare.removeprefix("site:"), "", period, is_site=True)
         return Against(self.site, self.station, period.before())
 
-    def sessions(self, first: date, last: date, **more: str) -> str:
+    def sessions(self, first: date, last: date, /, **more: str) -> str:
         """The list of the sessions of some days, of the same site and station unless said
         otherwise."""
         return sessions_href(first, last, **({"site": self.site, "station": self.station} | more))
@@ -120,7 +127,7 @@ class Against:
     is_site: bool = False
 
 
-def sessions_href(first: date, last: date, **filters: str) -> str:
+def sessions_href(first: date, last: date, /, **filters: str) -> str:
     """The list of sessions that began on some days, both included; filters: site, station."""
     asked = {"from": first.isoformat(), "until": last.isoformat(), **filters}
     return f"/app/sessions?{urlencode({name: v for name, v in asked.items() if v})}"

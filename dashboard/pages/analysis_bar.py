@@ -5,6 +5,7 @@ assets/staff/analysis.js makes date fields of the two texts and follows the list
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from dash import dcc, html
@@ -28,13 +29,13 @@ from dashboard.periods import Period
 
 def bar(
     view: View, sites: list[data.Row], today: date, zone: ZoneInfo, own: Sequence[Child] = (),
-    *, compares: bool = True,
+    *, first: Child = None, compares: bool = True,
 ) -> Child:  # fmt: skip
-    """Presets, free range, site, what to compare with, the page's `own` controls, downloads; then
-    what had to be put right in the address."""
+    """Presets (or `first`), free range, site, what to compare with, the page's `own` controls,
+    downloads; then what had to be put right in the address."""
     period = view.period(today, zone)
     parts = [
-        presets(view), dates(view, period, today), site_select(sites), *station_chip(view),
+        first or presets(view), dates(view, period, today), site_select(sites), *station_chip(view),
         *([compare_select(view, period, sites)] if compares else []), *own, spacer(),
         csv_link(view.csv()), print_button(),
     ]  # fmt: skip
@@ -65,7 +66,7 @@ def dates(view: View, period: Period, today: date) -> Child:
 
 
 def _date_field(name: str, day: date, today: date) -> Child:
-    edges = {"min": ranges.EARLIEST.isoformat(), "max": today.isoformat()}
+    edges: Any = {"min": ranges.EARLIEST.isoformat(), "max": today.isoformat()}
     return dcc.Input(id=f"view-{name}", name=name, value=day.isoformat(), className="field",
                      autoComplete="off", **edges)  # fmt: skip
 
@@ -105,6 +106,14 @@ def csv_link(href: str, words: str = "CSV") -> Child:
     """A file of what is shown, by the same address."""
     return html.A([icon("download"), words], href=href, download="", className="ctl csv",
                   title=t("Download what is shown as CSV"))  # fmt: skip
+
+
+def takeaways(view: View, period: Period, name: str, graph_id: str = "") -> list[Child]:
+    """A panel's own downloads, for its head: the file `name` of its numbers, and with `graph_id`
+    a picture of its chart."""
+    parts: list[Child] = [html.A("CSV", href=view.csv(name), download="", className="ctl ghost png",
+                                 title=t("Download what is shown as CSV"))]  # fmt: skip
+    return [*parts, *([png_button(graph_id, file_name(view, period, name))] if graph_id else [])]
 
 
 def png_button(graph_id: str, name: str) -> Child:

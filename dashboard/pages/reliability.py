@@ -5,7 +5,7 @@ lost and to what; then who and where; then outages, each with its evidence. Ever
 what it is made of, and no further than two clicks from the OCPP messages.
 """
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from dash import Dash, html
@@ -13,19 +13,16 @@ from dash import Dash, html
 from dashboard import data, reliability
 from dashboard.components import Child, empty_state, panel
 from dashboard.i18n import mark, t
+from dashboard.pages import analysis
 from dashboard.pages import reliability_evidence as evidence
 from dashboard.pages import reliability_exclude as exclude
 from dashboard.pages import reliability_figures as figures
 from dashboard.pages import reliability_outages as outages
 from dashboard.pages import reliability_strip as strip
+from dashboard.pages.analysis import period_words
+from dashboard.pages.analysis_bar import bar
 from dashboard.pages.frame import Page, frame, live_stamp, spacer, title
-from dashboard.pages.reliability_view import (
-    View,
-    controls,
-    period_of,
-    period_words,
-    read_view,
-)
+from dashboard.pages.reliability_view import View, presets, read_view
 from dashboard.pages.reliability_words import MEANINGS
 from dashboard.periods import Period
 from dashboard.reliability import Line, Scope
@@ -39,9 +36,9 @@ def layout(**parameters: Any) -> Child:
     known = since.astimezone(zone).date() if since else None
     view = read_view(parameters, today, known)
     sites = data.sites()
-    bar = [*controls(view, sites, today, known), spacer(), live_stamp()]
-    body = _nothing() if known is None else _body(view, today, now)
-    return frame("reliability", t("Reliability"), body, bar)
+    head = bar(view, sites, today, zone, first=presets(view, zone, today, known))
+    body = _nothing() if known is None else _body(view, sites, view.period(today, zone), now)
+    return frame("reliability", t("Reliability"), [head, *body], [spacer(), live_stamp()])
 
 
 def _nothing() -> list[Child]:
@@ -50,15 +47,19 @@ def _nothing() -> list[Child]:
     return [panel(t("Reliability"), empty_state(t("No time is booked yet"), words))]
 
 
-def _body(view: View, today: date, now: datetime) -> list[Child]:
-    scope, period = reliability.read_scope(view.site, view.station), period_of(view, today)
+def _body(view: View, sites: list[data.Row], period: Period, now: datetime) -> list[Child]:
+    today = now.astimezone(period.zone).date()
+    scope, against = reliability.read_scope(view.site, view.station), view.against(period)
+    other = against and reliability.Other(
+        reliability.read_scope(against.site, against.station), against.period
+    )
     lines = reliability.read_lines(scope, period, today)
     builds = reliability.read_builds(scope, period, today)
-    past = reliability.read_past(scope, period, today)
+    past = reliability.read_past(scope, period, today, other or None)
     tries = sum((build.tries for build in builds), Tries())
     left: list[Child]
     if view.show == "outages":
-        left = [outages.outages(view, _outages(view, scope, period, lines, outages.ALL))]
+        left = [outages.outages(view, _outages(view, scope, period, lines, outages.ALL), period)]
     elif view.show == "attempts":
         build_id = int(view.build) if view.build else None
         left = [
@@ -69,8 +70,13 @@ def _body(view: View, today: date, now: datetime) -> list[Child]:
     right = _right(view, scope, period, lines, now)
     chosen = " chosen" if view.outage or view.attempt else ""
     columns = [html.Div(left, className="stack"), html.Div(right, className="stack side")]
-    return [strip.strip(view, lines, tries, past),
+    body = [strip.strip(view, lines, tries, past),
             html.Div(columns, className="cols reliability" + chosen)]  # fmt: skip
+    if against and against.is_site and other and not view.show:
+        names = (analysis.site_words(view.site, sites), analysis.against_words(against, sites))
+        held = reliability.read_lines(other.scope, other.period, today)
+        body.insert(1, strip.compared(names, lines, held, (tries, past.tries), past))
+    return body
 
 
 def _overview(
@@ -78,13 +84,14 @@ def _overview(
     builds: list[reliability.Build], past: reliability.Past,
 ) -> list[Child]:  # fmt: skip
     worst, year = figures.worst(lines), period.year()
-    pair = html.Div([figures.causes(view, lines), figures.repair(past)], className="cols causes")
+    repair = figures.repair(view, past, period)
+    pair = html.Div([figures.causes(view, lines), repair], className="cols causes")
     return [
         pair,
-        figures.builds(view, builds),
-        figures.groups(view, lines),
-        outages.outages(view, _outages(view, scope, period, lines, outages.SHOWN)),
-        figures.months(worst, reliability.read_evse_months(worst, year), year),
+        figures.builds(view, builds, period),
+        figures.groups(view, lines, period),
+        outages.outages(view, _outages(view, scope, period, lines, outages.SHOWN), period),
+        figures.months(view, worst, reliability.read_evse_months(worst, year), year),
     ]
 
 

@@ -1,6 +1,7 @@
 """The figures of reliability: the strip, causes, repair, failed first attempts, sites, months."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from dash import dcc, html
@@ -15,10 +16,11 @@ from dashboard.components import (
     table,
 )
 from dashboard.data import Row
-from dashboard.figures import CONFIG
+from dashboard.figures import config
 from dashboard.figures_time import Repair, repair_chart
 from dashboard.format import UNKNOWN
 from dashboard.i18n import formatter, mark, t, theme, tn
+from dashboard.pages.analysis_bar import file_name, png_button, takeaways
 from dashboard.pages.frame import named
 from dashboard.pages.reliability_strip import TARGET, uptime_words
 from dashboard.pages.reliability_view import View
@@ -30,7 +32,6 @@ from dashboard.uptime import Tries, pareto, share, uptime
 
 SHOWN_BUILDS, SHOWN_GROUPS, SHOWN_EVSES = 8, 12, 9
 PARETO_LINE = 0.8
-CHART: Any = CONFIG
 BINS = ((0.995, "u5", "\u2265 99.5"), (0.99, "u4", "99\u201399.5"), (0.97, "u3", "97\u201399"),
         (0.95, "u2", "95\u201397"), (0.9, "u1", "90\u201395"), (-9.0, "u0", "< 90"))  # fmt: skip
 LEVELS = {"site": mark("Site"), "station": mark("Station"), "evse": mark("Evse")}
@@ -75,8 +76,8 @@ def causes(view: View, lines: Sequence[Line]) -> Child:
     )
 
 
-def repair(past: Past) -> Child:
-    """Median and 90 % of twelve months; the shown one is the last."""
+def repair(view: View, past: Past, period: Period) -> Child:
+    """Median and 90 % of twelve months; the shown one is the last. Each leads to its outages."""
     form, known = formatter(), {row["bucket"]: row for row in past.repair_months}
     months = [row["bucket"] for row in past.months] or list(known)
     repairs = [
@@ -84,18 +85,28 @@ def repair(past: Past) -> Child:
     ]
     if not any(one.median for one in repairs):
         return panel(t("Time to repair"), empty_state(t("No outage has ended in these months")))
-    figure = repair_chart(repairs, form, theme(), (t("median"), t("90 %")))
-    graph = dcc.Graph(figure=figure, config=CHART, style={"height": 208}, className="pb")
+    hrefs = [_month_href(view, one.month, period) for one in repairs]
+    figure = repair_chart(repairs, form, theme(), (t("median"), t("90 %")), hrefs)
+    graph = dcc.Graph(id="repair-chart", figure=figure, config=config(form),
+                      style={"height": 208}, className="pb")  # fmt: skip
     rows = [
-        [form.month(one.month), form.length(one.median), form.length(one.p90)] for one in repairs
+        [html.A(form.month(one.month), href=href), form.length(one.median), form.length(one.p90)]
+        for one, href in zip(repairs, hrefs, strict=True)
     ]
     columns = [Column(t("Month")), Column(t("median"), "num"), Column(t("90 %"), "num")]
     numbers = html.Details([html.Summary(t("As a table")),
                             table(t("Time to repair"), columns, rows)], className="pb")  # fmt: skip
-    return panel(t("Time to repair"), graph, numbers, sub=t("beginning to usable again"))
+    return panel(t("Time to repair"), graph, numbers, sub=t("beginning to usable again"),
+                 right=[png_button("repair-chart", file_name(view, period))])  # fmt: skip
 
 
-def builds(view: View, found: Sequence[Build]) -> Child:
+def _month_href(view: View, month: datetime, period: Period) -> str:
+    """The outages of one month, the longest first."""
+    of = f"{month.astimezone(period.zone):%Y-%m}"
+    return view.down(range="month", month=of, show="outages", sort="length", cause="")
+
+
+def builds(view: View, found: Sequence[Build], period: Period) -> Child:
     """Failed first attempts by model and firmware; those above the line make four fifths."""
     form = formatter()
     failing = sorted(
@@ -122,7 +133,8 @@ def builds(view: View, found: Sequence[Build]) -> Child:
                     className="bar-row pareto faint", **aria(hidden="true"))  # fmt: skip
     body: Child = html.Div([head, *rows], className="bars") if rows else empty_state(
         t("No first attempt has failed"))  # fmt: skip
-    return panel(t("Failed first attempts by model and firmware"), body, sub=sub, id="past-builds")
+    return panel(t("Failed first attempts by model and firmware"), body, sub=sub,
+                 right=takeaways(view, period, "reliability-builds"), id="past-builds")  # fmt: skip
 
 
 def _worst_share(failing: Sequence[Build]) -> float:
@@ -162,11 +174,15 @@ def _rest(n: int, failed: int, part: float, tries: Tries) -> Child:
     return row
 
 
-def groups(view: View, lines: Sequence[Line]) -> Child:
+def ranked(view: View, lines: Sequence[Line]) -> list[Group]:
+    """Sites, stations or evses, those that lost most first."""
+    return sorted(gather(lines, lambda evse: evse[KEYS[view.level]]),
+                  key=lambda g: (-g.lost, g.seconds.uptime or 0))  # fmt: skip
+
+
+def groups(view: View, lines: Sequence[Line], period: Period) -> Child:
     """Sites, stations or evses by the sessions they lost; a row leads further down."""
-    form, level = formatter(), view.level
-    found = sorted(gather(lines, lambda evse: evse[KEYS[level]]),
-                   key=lambda g: (-g.lost, g.seconds.uptime or 0))  # fmt: skip
+    form, level, found = formatter(), view.level, ranked(view, lines)
     columns = [
         Column(t(LEVELS[level]), "ell"), Column(t("Evses"), "num"),
         Column(t("First attempt"), "num"),
@@ -182,8 +198,8 @@ def groups(view: View, lines: Sequence[Line]) -> Child:
     whole = t("{n} in all", n=form.number(len(found)))
     body = html.Div(table(t("By lost sessions"), columns, rows, empty=nothing), className="split",
                     tabIndex="0", role="region", **named(t("By lost sessions")))  # fmt: skip
-    return panel(t("By lost sessions"), body, sub=whole, right=[segments(choices, t("By"))],
-                 id="past-groups")  # fmt: skip
+    right = [segments(choices, t("By")), *takeaways(view, period, "reliability")]
+    return panel(t("By lost sessions"), body, sub=whole, right=right, id="past-groups")
 
 
 def _group(view: View, level: str, one: Group) -> list[Child]:
@@ -223,7 +239,7 @@ def group_href(view: View, one: Group, level: str) -> str:
     )
 
 
-def months(lines: Sequence[Line], rows: Sequence[Row], year: Period) -> Child:
+def months(view: View, lines: Sequence[Line], rows: Sequence[Row], year: Period) -> Child:
     """The worst evses of the period through twelve months; blue above the target, ochre below."""
     form = formatter()
     firsts = _firsts(year)
@@ -234,7 +250,15 @@ def months(lines: Sequence[Line], rows: Sequence[Row], year: Period) -> Child:
                 className="num") for first in firsts
     ]  # fmt: skip
     body = [
-        html.Tr([*_heads(line), *(_cell(known.get((line.evse["evse_key"], f))) for f in firsts)])
+        html.Tr(
+            [
+                *_heads(line),
+                *(
+                    _cell(known.get((line.evse["evse_key"], first)), _cell_href(view, line, first))
+                    for first in firsts
+                ),
+            ]
+        )
         for line in lines
     ]
     grid = html.Table([html.Caption(t("Uptime per evse and month")), html.Thead(html.Tr(head)),
@@ -263,14 +287,20 @@ def _firsts(year: Period) -> list[Any]:
     return [midnight(shifted(year.first, n), year.zone) for n in range(12)]
 
 
-def _cell(row: Row | None) -> Child:
+def _cell_href(view: View, line: Line, first: datetime) -> str:
+    """The outages of the evse's station in that month."""
+    return view.down(range="month", month=f"{first:%Y-%m}", station=line.evse["station_id"],
+                     site="", by="", show="outages", sort="", cause="")  # fmt: skip
+
+
+def _cell(row: Row | None, href: str) -> Child:
     value = uptime(row["in_service"], row["down"], row["excluded"]) if row else None
     if value is None or row is None:
         return html.Td("\u2013", className="none", title=t("Not in service"))
     kind = next(kind for least, kind, _ in BINS if value >= least)
     down = formatter().length(row["down"] - row["excluded"])
     shown = formatter().number(min(value, 0.999) * 100 if value < 1 else 100, 1)
-    return html.Td(shown, className=kind, title=t("down {time}", time=down))
+    return html.Td(html.A(shown, href=href), className=kind, title=t("down {time}", time=down))
 
 
 def worst(lines: Sequence[Line]) -> list[Line]:

@@ -19,15 +19,17 @@ from dashboard.components import (
 from dashboard.data import Row
 from dashboard.format import UNKNOWN
 from dashboard.i18n import formatter, mark, t, tn
+from dashboard.pages.analysis_bar import chip, takeaways
 from dashboard.pages.frame import named
-from dashboard.pages.reliability_view import View, chip
+from dashboard.pages.reliability_view import View
 from dashboard.pages.reliability_words import CAUSES, OUTCOMES, PLATFORM, REASONS, SHAPES, STAGES
+from dashboard.periods import Period
 
 SHOWN, ALL = 10, 500
 SORTS = {"lost": mark("Lost sessions"), "length": mark("Length"), "time": mark("Newest")}
 
 
-def outages(view: View, rows: Sequence[Row]) -> Child:
+def outages(view: View, rows: Sequence[Row], period: Period) -> Child:
     """Those that cost most; with `show` all of them, by cause and in the chosen order."""
     found = rows[0]["found"] if rows else 0
     whole = view.show == "outages"
@@ -42,6 +44,7 @@ def outages(view: View, rows: Sequence[Row]) -> Child:
     if whole:
         sub = t("{n} of {all}", n=formatter().number(len(rows)), all=formatter().number(found))
     right = [_sorts(view)] if whole else [link(t("All outages"), view.href(show="outages"))]
+    right = [*right, *takeaways(view, period, "reliability-outages")]
     head = [_cause_chips(view)] if whole else []
     return panel(t("Outages"), *head, body, sub=sub, right=right, id="past-outages")
 

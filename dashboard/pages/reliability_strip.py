@@ -1,12 +1,13 @@
 """The strip of reliability's figures, in the order of meaning, and how shares are written."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dash import html
 
 from dashboard.components import Child, figure_strip, figure_tile
 from dashboard.data import Row
 from dashboard.i18n import formatter, t, tn
+from dashboard.pages.analysis_compare import Measure, side_by_side
 from dashboard.pages.reliability_view import View
 from dashboard.reliability import Group, Line, Past, together
 from dashboard.uptime import Tries, difference, share, uptime
@@ -45,6 +46,37 @@ def strip(view: View, lines: Sequence[Line], tries: Tries, past: Past) -> Child:
         _lost(view, all_),
     ]
     return figure_strip(tiles, id="past-figures")
+
+
+def compared(
+    names: tuple[str, str], lines: Sequence[Line], held: Sequence[Line],
+    tries: tuple[Tries, Tries], past: Past,
+) -> Child:  # fmt: skip
+    """Two sites in the same period."""
+    form, pair = formatter(), (together(lines), together(held))
+    repairs = past.repairs, past.repairs_before or {}
+
+    def of(value: Callable[[Group], float | None]) -> tuple[float | None, float | None]:
+        return value(pair[0]), value(pair[1])
+
+    def rate(value: float | None) -> str:
+        return form.percent(value, 1)
+
+    measures = [
+        Measure(t("First-attempt success"), (tries[0].first_success, tries[1].first_success), rate,
+                is_share=True),
+        Measure(t("Charging success"), (tries[0].success, tries[1].success), rate, is_share=True),
+        Measure(t("Uptime, with exclusions"), of(lambda g: g.seconds.uptime), uptime_words,
+                is_share=True, digits=2),
+        Measure(t("Without exclusions"), of(lambda g: g.seconds.uptime_without_exclusions),
+                uptime_words, is_share=True, digits=2),
+        Measure(t("Connected"), of(lambda g: g.seconds.connected), uptime_words, is_share=True,
+                digits=2),
+        Measure(t("Time to repair") + ", " + t("median"),
+                (repairs[0].get("median"), repairs[1].get("median")), form.length),
+        Measure(t("Lost sessions"), of(lambda g: g.lost), lambda n: form.number(n, 1)),
+    ]  # fmt: skip
+    return side_by_side(names, measures, "")
 
 
 def _success(view: View, tries: Tries, before: Tries) -> list[Child]:

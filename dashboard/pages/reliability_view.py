@@ -1,35 +1,35 @@
-"""Which part of the past an address of Reliability or Utilisation asks for."""
+"""Which part of the past an address of Reliability asks for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from dash import html
 
-from dashboard import data
+from dashboard import ranges
 from dashboard.components import Child, segments
-from dashboard.i18n import formatter, mark, t
+from dashboard.i18n import formatter, t
+from dashboard.pages import analysis
+from dashboard.pages.analysis import PRESETS, number_of, one_of
 from dashboard.pages.frame import named
-from dashboard.periods import Period, last_days, last_months, midnight, month, shifted
+from dashboard.periods import Period, shifted
 from dashboard.uptime import CAUSES
 
-RANGES = {
-    "7d": mark("7 days"), "30d": mark("30 days"), "month": "", "3m": mark("Quarter"),
-    "12m": mark("12 months"),
-}  # fmt: skip
 LEVELS = ("site", "station", "evse")
 SORTS = ("lost", "length", "time")
 
 
 @dataclass(frozen=True)
-class View:
+class View(analysis.View):
     """What the address asks for; anything odd in it falls back to the default."""
 
-    range: str
-    month: str
-    site: str = ""
-    station: str = ""
+    page: ClassVar[str] = "reliability"
+    presets: ClassVar[tuple[str, ...]] = ("7d", "30d", "month", "3m", "12m")
+    usual: ClassVar[str] = "month"
+
+    month: str = ""
     by: str = ""
     show: str = ""
     sort: str = ""
@@ -39,16 +39,33 @@ class View:
     attempt: str = ""
     exclude: str = ""
 
-    def href(self, page: str = "reliability", **changes: str) -> str:
-        view = replace(self, **changes)
-        asked = {name: value for name, value in vars(view).items() if value}
-        if view.range != "month":
-            asked.pop("month", None)
-        return f"/app/{page}?{urlencode(asked)}"
+    @classmethod
+    def own(cls, parameters: Mapping[str, Any], today: date) -> dict[str, str]:
+        return {
+            "month": _month(str(parameters.get("month") or ""), today),
+            "by": one_of(parameters, "by", LEVELS),
+            "show": one_of(parameters, "show", ("outages", "attempts")),
+            "sort": one_of(parameters, "sort", SORTS),
+            "cause": one_of(parameters, "cause", CAUSES),
+            "exclude": one_of(parameters, "exclude", ("new",)),
+            **{name: number_of(parameters, name) for name in ("build", "outage", "attempt")},
+        }
+
+    def asked(self, **changes: str) -> dict[str, str]:
+        """A month is only said where it is what is shown."""
+        found = super().asked(**changes)
+        if found.get("range") != "month":
+            found.pop("month", None)
+        return found
 
     def down(self, **changes: str) -> str:
         """A way on, without the evidence that is open."""
         return self.href(**{"outage": "", "attempt": "", "exclude": ""} | changes)
+
+    def period(self, today: date, zone: ZoneInfo) -> Period:
+        if self.range == "month" and not self.since:
+            return ranges.preset("month", today, zone, self.month)
+        return super().period(today, zone)
 
     @property
     def level(self) -> str:
@@ -56,26 +73,12 @@ class View:
         return self.by or ("evse" if self.station else "station" if self.site else "site")
 
 
-def read_view(parameters: dict[str, Any], today: date, known_since: date | None) -> View:
+def read_view(parameters: Mapping[str, Any], today: date, known_since: date | None) -> View:
     """The view of an address: the last full month, or this one while there is no full one."""
-
-    def one_of(name: str, allowed: Any) -> str:
-        wished = str(parameters.get(name) or "")
-        return wished if wished in allowed else ""
-
-    def number(name: str) -> str:
-        wished = str(parameters.get(name) or "")
-        return wished if wished.isdecimal() and len(wished) < 10 else ""
-
-    last = shifted(today, -1)
-    usual = shifted(today, 0) if known_since and known_since >= shifted(today, 0) else last
-    return View(
-        one_of("range", RANGES) or "month",
-        _month(str(parameters.get("month") or ""), today) or f"{usual:%Y-%m}",
-        number("site"), str(parameters.get("station") or "")[:64], one_of("by", LEVELS),
-        one_of("show", ("outages", "attempts")), one_of("sort", SORTS), one_of("cause", CAUSES),
-        number("build"), number("outage"), number("attempt"), one_of("exclude", ("new",)),
-    )  # fmt: skip
+    view = View.read(parameters, today)
+    is_new = known_since is not None and known_since >= shifted(today, 0)
+    usual = shifted(today, 0) if is_new else shifted(today, -1)
+    return replace(view, month=view.month or f"{usual:%Y-%m}")
 
 
 def _month(text: str, today: date) -> str:
@@ -86,73 +89,23 @@ def _month(text: str, today: date) -> str:
     return text if date(2000, 1, 1) <= found <= today else ""
 
 
-def period_of(view: View, today: date) -> Period:
-    zone = data.deps().settings.zone
-    match view.range:
-        case "7d":
-            return last_days(today, 7, zone)
-        case "30d":
-            return last_days(today, 30, zone)
-        case "3m":
-            return last_months(today, 3, zone)
-        case "12m":
-            return last_months(today, 12, zone)
-    return month(date.fromisoformat(f"{view.month}-01"), zone)
-
-
-def period_words(period: Period) -> str:
-    """October 2026; Nov 2025 - Oct 2026; 26 Oct - 22 Nov."""
-    form = formatter()
-    if period.is_month:
-        return form.month(period.start)
-    last = midnight(date.fromordinal(period.until.toordinal() - 1), period.zone)
-    if period.first.day == 1 and period.until.day == 1:
-        return f"{form.month(period.start)}\u2009\u2013\u2009{form.month(last)}"
-    return f"{form.date(period.start)}\u2009\u2013\u2009{form.date(last)}"
-
-
 def month_words(first: date, zone: Any) -> str:
     return formatter().month(datetime(first.year, first.month, 1, 12, tzinfo=zone))
 
 
-def controls(
-    view: View, sites: list[data.Row], today: date, known_since: date | None
-) -> list[Child]:
-    """Ranges as links, all months and sites as lists; assets/staff/reliability.js reads them."""
-    zone = data.deps().settings.zone
-    choices = []
-    for key, words in RANGES.items():
-        label = (
-            month_words(date.fromisoformat(f"{view.month}-01"), zone)
-            if key == "month"
-            else t(words)
-        )
-        choices.append((label, view.down(range=key), key == view.range))
+def presets(view: View, zone: ZoneInfo, today: date, known_since: date | None) -> Child:
+    """Presets as links, all months as a list; assets/staff/reliability.js reads it."""
+    shown = month_words(date.fromisoformat(f"{view.month}-01"), zone)
+    choices = [
+        (shown if key == "month" else t(PRESETS[key]), view.down(range=key), key == view.range)
+        for key in view.presets
+    ]
     months = html.Select(
         [html.Option(month_words(one, zone), value=f"{one:%Y-%m}")
          for one in _months(today, known_since or today)],
         id="past-month", className="ctl pick", **named(t("All months")),
     )  # fmt: skip
-    near = html.Span([segments(choices, t("Period")), months], className="months")
-    return [near, site_select(sites), *_station(view)]
-
-
-def site_select(sites: list[data.Row]) -> Child:
-    options = [html.Option(t("All sites"), value="")]
-    options += [html.Option(row["name"], value=str(row["site_id"])) for row in sites]
-    return html.Select(options, id="past-site", className="ctl pick", **named(t("Site")))
-
-
-def _station(view: View) -> list[Child]:
-    if not view.station:
-        return []
-    return [chip(view.station, view.down(station=""), t("All stations"))]
-
-
-def chip(words: str, href: str, away: str) -> Child:
-    """What a list is narrowed to; `away` says what leaving it shows."""
-    leave = html.A("\u00d7", href=href, title=away, **named(away))
-    return html.Span([words, leave], className="chip on")
+    return html.Span([segments(choices, t("Period")), months], className="months")
 
 
 def _months(today: date, first: date) -> list[date]:

@@ -117,6 +117,30 @@ ALWAYS: Parameters = {
     "hide_heartbeats": True,
     "limit": 501,
     "operator_id": 1,
+    "after_place": 0,
+    "flag": None,
+    "is_doubted": False,
+    "is_ended": False,
+    "is_flagged": False,
+    "is_open": False,
+    "least_seconds": None,
+    "least_wh": None,
+    "level": "month",
+    "looked_at": 51,
+    "most_seconds": None,
+    "most_wh": None,
+    "of_channel": None,
+    "of_evse": None,
+    "of_hour": None,
+    "of_operator": None,
+    "of_site": None,
+    "of_station": None,
+    "of_tariff": None,
+    "of_token": None,
+    "scope": 0,
+    "stations": [],
+    "transaction_id": "now5",
+    "words": None,
     "public_code": None,
     "requested_by": "alice@example.org",
     "secret_hash": b"x" * 32,
@@ -128,17 +152,21 @@ ALWAYS: Parameters = {
     "time_zone": ZONE.key,
     "token_hash": b"x" * 32,
     "user_id": 1,
+    "weekday": 5,
+    "hour": 13,
     "zone": ZONE.key,
 }
 WHEN: dict[str, Callable[[Subject], Any]] = {
     "at": lambda s: s.midnight(-3),
     "end": lambda s: s.month(0),
+    "first_day": lambda s: s.month(11).date(),
     "from_at": lambda s: s.month(0),
     "month": lambda s: s.month(1).date(),
     "now": lambda s: s.now,
     "since": lambda s: s.midnight(-30),
     "start": lambda s: s.month(1),
     "until": lambda s: s.midnight(1),
+    "until_day": lambda s: s.midnight(1).date(),
     "until_at": lambda s: s.midnight(1),
 }
 DRAWN: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -167,6 +195,7 @@ DRAWN: dict[str, Callable[[dict[str, Any]], Any]] = {
     "started_at": lambda rows: rows["running"][2],
     "station_id": lambda rows: rows["station"][0],
     "tariff_hash": lambda rows: rows["tariff"][0],
+    "tariff_hashes": lambda rows: [rows["tariff"][0]],
 }
 
 
@@ -201,6 +230,20 @@ def _period(days: int | None, of: str = "") -> Callable[[Subject], Parameters]:
     return parameters
 
 
+def _load(days: int, of: str = "") -> Callable[[Subject], Parameters]:
+    """Load of the fleet, a site or a station's two evses."""
+
+    def parameters(subject: Subject) -> Parameters:
+        keys = [subject.row("payment")[3], subject.row("running")[1]]
+        return {
+            **_period(days)(subject),
+            "site_id": subject.row("site")[0] if of == "site" else None,
+            "evse_keys": keys if of == "station" else None,
+        }
+
+    return parameters
+
+
 def _running(subject: Subject) -> Parameters:
     session_id, evse_key, started_at = subject.row("running")
     return {"session_id": session_id, "evse_key": evse_key, "started_at": started_at}
@@ -223,6 +266,28 @@ def _months(subject: Subject) -> Parameters:
     return {**spans(last_months(today, 12, ZONE), today), "evse_keys": None, "station_ids": None}
 
 
+def _sessions(**asked: Any) -> Callable[[Subject], Parameters]:
+    """The explorer over a year, from its first page on."""
+    return lambda s: {
+        "from_at": s.month(11), "until_at": s.midnight(1), "before_at": s.midnight(3650),
+        "before_id": 0, "sort": "", "at_most": 51, "evse_keys": [], **asked,
+    }  # fmt: skip
+
+
+def _of_site(subject: Subject) -> Parameters:
+    return _sessions(of_site=subject.row("site")[0])(subject)
+
+
+def _of_station(subject: Subject) -> Parameters:
+    return _sessions(of_station=subject.row("station")[0])(subject)
+
+
+def _ragged(subject: Subject) -> Parameters:
+    """A year that begins and ends within months."""
+    return {"first_day": subject.midnight(-360).date(), "until_day": subject.midnight(-3).date()}
+
+
+SIFTED = {"looked_at": 10_000, "least_wh": 9_000_000}
 OF_A_YEAR = ("attempts", "energy", "evse_attempts", "evse_seconds", "failed_attempts", "fleet_days",
              "fleet_week", "idle_lengths", "month_states", "months", "outages", "repair_months",
              "repairs", "seconds")  # fmt: skip
@@ -246,6 +311,18 @@ VARIANTS = (
     Case("energy", "sessions_begun", "30 days", _period(30)),
     Case("energy", "sessions_begun", "12 months", _period(None), is_year_view=True),
     Case("energy", "sessions_begun", "12 months of a site", _period(None, "site")),
+    Case("load", "quarters", "30 days", _load(30)),
+    Case("load", "quarters", "a year", _load(365), is_year_view=True),
+    Case("load", "quarters", "a year of a site", _load(365, "site")),
+    Case("load", "quarters", "a year of a station", _load(365, "station")),
+    Case("load", "day", "of the fleet", _load(1)),
+    Case("load", "since", "of the fleet", _load(1)),
+    Case("load", "since", "of a site", _load(1, "site")),
+    Case("load", "sites", "30 days", _load(30)),
+    Case("load", "sites", "a year", _load(365), is_year_view=True),
+    Case("load", "rating", "of the fleet", _load(1)),
+    Case("utilisation", "fleet_hour", "a year", _period(365), is_year_view=True),
+    Case("utilisation", "hour", "92 days of two evses", _period(92)),
     Case("api", "energy_hour", "30 days of a station"),
     Case("api", "energy_hour", "a day of all", _whole(1)),
     Case("api", "energy_day", "30 days of a station"),
@@ -270,6 +347,33 @@ VARIANTS = (
     Case("finance", "receipts", "the newest", _fixed(number=None)),
     Case("finance", "receipts", "by number"),
     Case("finance", "sums", "a month"),
+    Case("sessions", "find", "the newest of a year", _sessions()),
+    Case("sessions", "find", "of a site", _of_site),
+    Case("sessions", "find", "of a station", _of_station),
+    Case("sessions", "find", "of a token", _sessions(of_token="tag77")),
+    Case("sessions", "find", "going on", _sessions(is_open=True)),
+    Case("sessions", "find", "flagged", _sessions(is_flagged=True)),
+    Case("sessions", "find", "held for review", _sessions(is_doubted=True)),
+    Case("sessions", "find", "none of ten thousand", _sessions(**SIFTED)),
+    Case("sessions", "find", "one channel of ten thousand",
+         _sessions(looked_at=10_000, of_channel="roaming")),
+    Case("sessions", "sums", "twenty thousand", _sessions(looked_at=20_000, least_wh=1)),
+    Case("sessions", "sums", "of a station",
+         lambda s: {**_of_station(s), "looked_at": 20_000}),
+    Case("sessions", "open_sums", "a year", _sessions()),
+    Case("visits", "totals", "12 months"), Case("visits", "totals", "a ragged year", _ragged),
+    Case("visits", "sales", "a ragged year", _ragged),
+    Case("visits", "sites", "a ragged year", _ragged),
+    Case("visits", "users", "12 months"), Case("visits", "users", "a ragged year", _ragged),
+    Case("visits", "users_by_site", "12 months"),
+    Case("visits", "users_by_site", "a ragged year", _ragged),
+    Case("visits", "buckets", "100 days", lambda s: {"level": "day",
+         "first_day": s.midnight(-99).date()}),
+    Case("visits", "session_buckets", "100 days", lambda s: {"level": "day",
+         "first_day": s.midnight(-99).date()}),
+    Case("revenue", "books", "12 months"), Case("revenue", "books", "a ragged year", _ragged),
+    Case("revenue", "sold", "12 months"), Case("revenue", "buckets", "12 months"),
+    Case("revenue", "stations_sold", "12 months"),
     Case("finance", "sums", "a month of a site", lambda s: {"site_id": s.row("site")[0]}),
 )  # fmt: skip
 
