@@ -10,7 +10,17 @@ from prometheus_client import CollectorRegistry
 from psycopg_pool import ConnectionPool
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from dashboard import api, auth, files, health, login, public, stream
+from dashboard import (
+    api,
+    auth,
+    files,
+    health,
+    login,
+    public,
+    stream,
+    transfer,
+    unavailable,
+)
 from dashboard.deps import Deps
 from dashboard.i18n import language, theme
 from dashboard.live import Hub
@@ -46,6 +56,8 @@ def build(settings: Settings, pool: ConnectionPool[Connection]) -> Flask:
     if settings.public_url:
         # a public address means a proxy before us; without one, what a client writes there is a lie
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
+    transfer.install(app)
+    unavailable.install(app)
     deps = Deps(settings, pool)
     registry = CollectorRegistry()
     hub = Hub(

@@ -22,6 +22,9 @@ WORDS = {
     "nothing_lost": mark(
         "Stations keep working and nothing is lost. Commands are locked until it is live."
     ),
+    "no_answer": mark("The server or its database does not answer"),
+    "page_not_read": mark("This page could not be read. It comes by itself as soon as it can be."),
+    "not_done": mark("What you did last was not carried out. Try it again when the view is live."),
     "of_n": mark("of {n}"),
     "unseen": mark("{unseen} unseen · {failed} on a faulted evse"),
     "none_affected": mark("no running session is out of sight"),
