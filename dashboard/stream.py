@@ -1,5 +1,8 @@
 """/live for staff, /live/public for everybody: the hub's frames as server-sent events."""
 
+import errno
+import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from functools import wraps
@@ -8,7 +11,7 @@ from flask import Blueprint, Response, abort, request
 from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
-from dashboard.channel import Channel, encode, frame
+from dashboard.channel import Channel, Viewer, encode, frame
 from dashboard.live import BEAT_SECONDS, Hub
 
 MAX_PUBLIC_VIEWERS = 3000  # staff must always get in: the workers' connections are bounded
@@ -53,37 +56,70 @@ def _staff_only(view: Callable[[], AnyResponse]) -> Callable[[], AnyResponse]:
 
 def _stream(hub: Hub, channel: Channel) -> Response:
     hub.start()
-    _limit_sending()
     last_event_id = request.headers.get("Last-Event-ID", "") or request.args.get("after", "")
-    body = events(hub, channel, last_event_id)
+    body = events(hub, channel, last_event_id, _connection())
     return Response(body, mimetype="text/event-stream", headers=HEADERS, direct_passthrough=True)
 
 
-def _limit_sending() -> None:
-    """A viewer that takes nothing for so long is dropped; it comes back with its last id."""
-    connection = request.environ.get("gunicorn.socket")
+def _connection() -> socket.socket | None:
+    """The viewer's socket, where frames may be written to it as chunks of HTTP/1.1.
+
+    A viewer that takes nothing for so long is dropped; it comes back with its last id.
+    """
+    connection: socket.socket | None = request.environ.get("gunicorn.socket")
     if connection is not None:
         connection.settimeout(SEND_SECONDS)
+    return connection if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.1" else None
 
 
-def events(hub: Hub, channel: Channel, last_event_id: str = "") -> Iterator[bytes]:
+def events(
+    hub: Hub, channel: Channel, last_event_id: str = "", connection: socket.socket | None = None
+) -> Iterator[bytes]:
     """Frames as they come; in silence a beat, but only while the database is heard.
 
-    A viewer that gets no beat shows its view as not live, so a beat must never be a lie.
+    A viewer that gets no beat shows its view as not live, so a beat must never be a lie. With a
+    connection, frames mostly go past here: the channel writes them.
     """
     viewer = channel.resume(last_event_id)
     channel.viewers += 1
     try:
         yield b"retry: 1000\n\n"
+        if connection is not None:
+            viewer.write = _writer(connection)
         hub.ready.wait(BEAT_SECONDS)
         beat_at = 0.0
         while not channel.is_closed:
             frames = channel.read(viewer, BEAT_SECONDS) if hub.ready.is_set() else _pause(hub)
+            _finish(viewer, connection)
             if time.monotonic() - beat_at > BEAT_SECONDS / 2 or not frames:
                 frames, beat_at = frames + _beat(hub), time.monotonic()
             yield frames
     finally:
-        channel.viewers -= 1
+        channel.leave(viewer)
+
+
+def _writer(connection: socket.socket) -> Callable[[bytes], bytes]:
+    """Writes what the socket takes at once. gevent has made it non-blocking."""
+
+    def write(chunked: bytes) -> bytes:
+        try:
+            return chunked[os.write(connection.fileno(), chunked) :]
+        except BlockingIOError:
+            return chunked
+
+    return write
+
+
+def _finish(viewer: Viewer, connection: socket.socket | None) -> None:
+    """The rest of a chunk that was begun. Raises BrokenPipeError: nobody takes it."""
+    try:
+        if viewer.rest and connection is not None:
+            rest, viewer.rest = viewer.rest, b""
+            connection.sendall(rest)
+    except OSError:
+        viewer.is_gone = True
+    if viewer.is_gone:
+        raise BrokenPipeError(errno.EPIPE, "the viewer is gone")
 
 
 def _pause(hub: Hub) -> bytes:
