@@ -16,7 +16,9 @@ from dashboard import (
     files,
     health,
     login,
+    import_upload,
     public,
+    password_link,
     stream,
     transfer,
     unavailable,
@@ -70,10 +72,13 @@ def build(settings: Settings, pool: ConnectionPool[Connection]) -> Flask:
     app.register_blueprint(login.create_blueprint(deps))
     app.register_blueprint(public.create_blueprint(deps))
     app.register_blueprint(api.create_blueprint(deps))
+    app.register_blueprint(password_link.create_blueprint(deps))
     app.register_blueprint(stream.blueprint(hub))
     app.register_blueprint(files.create_blueprint())
     app.register_blueprint(health.blueprint(deps, hub, registry))
     staff = staff_app(app)
+    app.register_blueprint(downloads.create_blueprint(DOWNLOADS))
+    app.register_blueprint(import_upload.create_blueprint())
     app.after_request(lambda response: secured(response, staff, settings))
     return app
 

@@ -29,7 +29,7 @@ def blueprint(deps: Deps, hub: Hub, registry: CollectorRegistry) -> Blueprint:
 
     @routes.get("/readyz")
     def readyz() -> Response:
-        problems = _problems(deps)
+        problems = problems_of(deps)
         response = jsonify(ready=not problems, problems=problems)
         response.status_code = 503 if problems else 200
         return response
@@ -41,7 +41,8 @@ def blueprint(deps: Deps, hub: Hub, registry: CollectorRegistry) -> Blueprint:
     return routes
 
 
-def _problems(deps: Deps) -> list[str]:
+def problems_of(deps: Deps) -> list[str]:
+    """Why this process can't do its work; nothing when it can."""
     try:
         waiting = pending(str(deps.pool.conninfo))
     except (DatabaseError, psycopg.Error):

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 queries = load_queries("live")
 
 LISTEN = ("evse", "incident", "command_done", "payment", "file_done", "review_item",
-          "period_close_done")  # fmt: skip
+          "period_close_done", "import_request", "app_user")  # fmt: skip
 GATHER_SECONDS = 0.05
 BEAT_SECONDS = 2.0
 SWEEP_SECONDS = 60.0  # read everything now and then, should a notification ever be lost
@@ -36,7 +36,8 @@ RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 WAKE_SECONDS = 0.5
 
 # what finance pages are told: that something happened to these; they read the rows themselves
-FINANCE = {"file_done": "files", "review_item": "reviews", "period_close_done": "months"}
+FINANCE = {"file_done": "files", "review_item": "reviews", "period_close_done": "months",
+           "import_request": "imports"}  # fmt: skip
 
 COLUMNS = (
     "evse_key", "state", "state_since", "power_w", "energy_wh", "soc_pct", "session_id",
@@ -86,6 +87,7 @@ class News:
     payments: set[int] = field(default_factory=set)
     finance: dict[str, set[int]] = field(default_factory=dict)
 
+    accounts: bool = False
     def note(self, channel: str, payload: str) -> None:
         if channel == "incident":
             self.incidents = True
@@ -96,6 +98,8 @@ class News:
         elif channel in FINANCE:
             self.finance.setdefault(FINANCE[channel], set()).update(_numbers(payload))
         elif payload == "*":
+        elif channel == "app_user":
+            self.accounts = True
             self.everything = True
         else:
             self.keys.update(_numbers(payload))
@@ -136,6 +140,7 @@ class Hub:
         self.metrics = Metrics(registry)
         self.ready = threading.Event()
         self.network: dict[str, Any] = {}
+        self.accounts_version = 0  # counts changes of who may look
         self.network_version = ""
         self._rows: dict[int, Row] = {}
         self._incidents: list[dict[str, Any]] = []
@@ -225,6 +230,7 @@ class Hub:
         if news.payments or news.finance:
             self._tell_finance(news)
         if news.payments:
+        self.accounts_version += news.accounts
             self._tell_payments(news.payments)
         if now - self._today_at > TODAY_SECONDS:
             self._read_today(connection)

@@ -11,7 +11,9 @@ from flask import Blueprint, Response, abort, request
 from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
+from dashboard.auth import load_user
 from dashboard.channel import Channel, Viewer, encode, frame
+from dashboard.data import deps
 from dashboard.live import BEAT_SECONDS, Hub
 
 MAX_PUBLIC_VIEWERS = 3000  # staff must always get in: the workers' connections are bounded
@@ -57,8 +59,16 @@ def _staff_only(view: Callable[[], AnyResponse]) -> Callable[[], AnyResponse]:
 def _stream(hub: Hub, channel: Channel) -> Response:
     hub.start()
     last_event_id = request.headers.get("Last-Event-ID", "") or request.args.get("after", "")
-    body = events(hub, channel, last_event_id, _connection())
+    body = events(hub, channel, last_event_id, _connection(), _may_still_look())
     return Response(body, mimetype="text/event-stream", headers=HEADERS, direct_passthrough=True)
+
+
+def _may_still_look() -> Callable[[], bool]:
+    """Whether who opened the stream may still look; asked when somebody's account changes."""
+    if not current_user.is_authenticated:
+        return lambda: True  # the public one
+    found, session_id = deps(), current_user.get_id()
+    return lambda: load_user(found, session_id) is not None
 
 
 def _connection() -> socket.socket | None:
@@ -73,8 +83,9 @@ def _connection() -> socket.socket | None:
 
 
 def events(
-    hub: Hub, channel: Channel, last_event_id: str = "", connection: socket.socket | None = None
-) -> Iterator[bytes]:
+    hub: Hub, channel: Channel, last_event_id: str = "", connection: socket.socket | None = None,
+    may_look: Callable[[], bool] = lambda: True,
+) -> Iterator[bytes]:  # fmt: skip
     """Frames as they come; in silence a beat, but only while the database is heard.
 
     A viewer that gets no beat shows its view as not live, so a beat must never be a lie. With a
@@ -89,6 +100,10 @@ def events(
         hub.ready.wait(BEAT_SECONDS)
         beat_at = 0.0
         while not channel.is_closed:
+            if accounts != hub.accounts_version:
+                if not may_look():
+                    return
+                accounts = hub.accounts_version
             frames = channel.read(viewer, BEAT_SECONDS) if hub.ready.is_set() else _pause(hub)
             _finish(viewer, connection)
             if time.monotonic() - beat_at > BEAT_SECONDS / 2 or not frames:

@@ -1,5 +1,6 @@
 """The staff pages: to add one, copy a neighbour and name it in PAGES."""
 
+from dashboard.pages.admin_pages import PAGES as ADMIN
 from dashboard.pages.board import PAGE as BOARD
 from dashboard.pages.drivers import PAGE as DRIVERS
 from dashboard.pages.energy import PAGE as ENERGY
@@ -20,7 +21,8 @@ from dashboard.pages.utilisation import PAGE as UTILISATION
 
 PAGES: tuple[Page, ...] = (
     BOARD, STATIONS, STATION, PAYMENTS, UTILISATION, ENERGY, RELIABILITY, LEDGER, REVIEW, RECEIPTS,
-    TARIFFS, SESSIONS, SESSION, DRIVERS, REVENUE, HELP,
+    TARIFFS, HELP, SEARCH, INCIDENTS, RULES, INCIDENT, WALL, HANDOVER, MAINTENANCE, ROLLOUT,
+    SESSIONS, SESSION, DRIVERS, REVENUE, *ADMIN,
 )  # fmt: skip
 
 __all__ = ["NAVIGATION", "PAGES", "Page"]

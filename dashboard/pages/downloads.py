@@ -1,6 +1,8 @@
 """All files of what analysis pages show: /app/download/<key>.csv. To add one, name it here."""
 
 from dashboard.downloads import Download
+from dashboard.pages.admin_audit import DOWNLOAD as AUDIT
+from dashboard.pages.admin_imports import DOWNLOAD as REFUSED
 from dashboard.pages.drivers import DOWNLOAD as DRIVERS
 from dashboard.pages.revenue import DOWNLOAD as REVENUE
 from dashboard.pages.session_energy import DOWNLOAD as READINGS
@@ -12,3 +14,5 @@ DOWNLOADS: dict[str, Download] = {
     "drivers": DRIVERS,
     "revenue": REVENUE,
 }
+    "audit": AUDIT,
+    "refused": REFUSED,
