@@ -160,26 +160,6 @@ def read_id_tokens() -> list[str]:
         return [row["id_token"] for row in station.id_tokens(connection)]
 
 
-# -- incidents --------------------------------------------------------------------------------
-
-
-def handle_incident(incident_id: int, deed: str, name: str, email: str) -> bool:
-    """`assign` an open incident to a person or `acknowledge` it, and write down who did.
-
-    False when there was nothing to do: it is over, or somebody was quicker. Everybody's board
-    changes by the notification that comes with the row.
-    """
-    with deps().transaction() as connection:
-        if deed == "assign":
-            done = board.assign_incident(connection, incident_id=incident_id, owner=name)
-        else:
-            done = board.acknowledge_incident(connection, incident_id=incident_id, by=name)
-        if done is not None:
-            subject = f"incident {incident_id}"
-            board.audit(connection, actor=email, action=f"{deed}_incident", subject=subject)
-    return done is not None
-
-
 # -- energy -----------------------------------------------------------------------------------
 
 

@@ -32,6 +32,7 @@ GATHER_SECONDS = 0.05
 BEAT_SECONDS = 2.0
 SWEEP_SECONDS = 60.0  # read everything now and then, should a notification ever be lost
 TODAY_SECONDS = 10.0
+RATES_SECONDS = 3600.0  # what is normal is worked out hourly
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 WAKE_SECONDS = 0.5
 
@@ -50,7 +51,7 @@ NETWORK = (
 INCIDENT = (
     "incident_id", "kind", "severity", "site_id", "site", "owner", "opened_at", "acknowledged_at",
     "acknowledged_by", "cause", "next_step", "stations", "evses", "drivers", "station_id", "alerts",
-    "detail",
+    "detail", "grouped_by", "lost_per_day", "notes", "told",
 )  # fmt: skip
 TODAY = (
     "energy_wh", "sessions", "currency", "net", "holds", "day_visits", "day_first_successes",
@@ -86,8 +87,8 @@ class News:
     commands: list[int] = field(default_factory=list)
     payments: set[int] = field(default_factory=set)
     finance: dict[str, set[int]] = field(default_factory=dict)
-
     accounts: bool = False
+
     def note(self, channel: str, payload: str) -> None:
         if channel == "incident":
             self.incidents = True
@@ -97,9 +98,9 @@ class News:
             self.payments.update(_numbers(payload))
         elif channel in FINANCE:
             self.finance.setdefault(FINANCE[channel], set()).update(_numbers(payload))
-        elif payload == "*":
         elif channel == "app_user":
             self.accounts = True
+        elif payload == "*":
             self.everything = True
         else:
             self.keys.update(_numbers(payload))
@@ -139,13 +140,15 @@ class Hub:
         self.public = Channel("public", self._public_picture, self._lock)
         self.metrics = Metrics(registry)
         self.ready = threading.Event()
-        self.network: dict[str, Any] = {}
         self.accounts_version = 0  # counts changes of who may look
+        self.network: dict[str, Any] = {}
         self.network_version = ""
+        self._places: dict[str, list[Any]] = {}
+        self._rates: dict[int, float] = {}
         self._rows: dict[int, Row] = {}
         self._incidents: list[dict[str, Any]] = []
         self._today: dict[str, Any] = {}
-        self._heard_at = self._swept_at = self._today_at = 0.0
+        self._heard_at = self._swept_at = self._today_at = self._rated_at = 0.0
         self._published_at = 0.0
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
@@ -252,12 +255,26 @@ class Hub:
         self._swept_at = time.monotonic()
 
     def _read_network(self, connection: Connection) -> None:
-        network = columns(NETWORK, queries.network(connection))
-        if network == self.network:
+        places = columns(NETWORK, queries.network(connection))
+        rates = self._read_rates(connection)
+        is_same = places == self._places
+        if is_same and rates == self._rates:
             return
         with self._lock:
-            self.network, self.network_version = network, f"{time.time_ns():x}"
-        self.staff.restart()
+            self._places, self._rates = places, rates
+            per_day = [rates.get(key) for key in places["evse_key"]]
+            self.network, self.network_version = (
+                {**places, "per_day": per_day}, f"{time.time_ns():x}"
+            )  # fmt: skip
+        if not is_same:  # for rates alone nobody draws a map anew
+            self.staff.restart()
+
+    def _read_rates(self, connection: Connection) -> dict[int, float]:
+        """Sessions per day that each evse has when all is well."""
+        if self._rated_at and time.monotonic() - self._rated_at < RATES_SECONDS:
+            return self._rates
+        self._rated_at = time.monotonic()
+        return {row[0]: row[1] for row in queries.rates(connection)}
 
     def _replace(self, rows: list[Row]) -> None:
         with self._lock:

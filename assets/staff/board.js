@@ -6,6 +6,8 @@
   const MOST_ROWS = 40, LEAST_ROWS = 3;
   // order of harm; a station is as bad as its worst evse
   const HARM = { faulted: 0, unknown: 1, silent: 2, derated: 3, unavailable: 4 };
+  // where nobody can charge: what is normal there is lost
+  const LOSES = new Set(["faulted", "unknown", "silent", "unavailable"]);
   let due = new Set();
 
   function later(...parts) {
@@ -26,8 +28,6 @@
     kw.tell("drawn");
   }
 
-  const plural = (key, n) => kw.t(n === 1 ? key + "_1" : key + "_n", { n: kw.number(n) });
-
   /* ---- figures ---- */
   function figures() {
     const { unknown: unseen, faulted: failed } = store.affected;
@@ -46,11 +46,11 @@
     legend(n);
   }
 
-  function isDark(site) {
+  const isDark = (kw.isDark = function (site) {
     // evses that have never connected can not have lost contact
     const unknown = site.counts.unknown || 0;
     return unknown > 0 && unknown + (site.counts.unconnected || 0) === site.evses;
-  }
+  });
 
   function dark() {
     const found = store.sites.filter((site) => site.id !== null && isDark(site));
@@ -72,10 +72,17 @@
     kw.set("map-panel-sub", kw.t("map_sub", { evses: kw.number(store.rows.size), sites: kw.number(store.sites.length) }));
   }
 
+  /* A day's sales in a tile: whole units of the currency, its books have the rest. */
+  kw.wholeMoney = function (minor, currency) {
+    const digits = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
+    const text = kw.number(Math.round(minor / 10 ** digits));
+    return kw.page().language === "sv" ? text + "\u00a0" + (currency === "SEK" ? "kr" : currency) : currency + "\u00a0" + text;
+  };
+
   function today() {
     if (store.today.energy_wh === undefined) return;
     kw.set("today-value", kw.number(store.today.energy_wh / 1000), true);
-    const net = kw.money(store.today.net, store.today.currency);
+    const net = kw.wholeMoney(store.today.net, store.today.currency);
     kw.set("today-detail", kw.t("sessions_and_net", { n: kw.number(store.today.sessions), net }));
     kw.set("holds-value", kw.number(store.today.holds), true);
     kw.set("holds-detail", kw.t(store.today.holds ? "look_at_holds" : "no_old_holds"));
@@ -97,13 +104,8 @@
   const share = (part, whole) => (whole ? (100 * part) / whole : null);
 
   /* ---- incidents ---- */
-  const GLYPH = { site_dark: "unknown", offline: "unknown", platform: "unknown", faulted: "faulted", token_guessing: "silent", silent_evse: "silent", failing_starts: "faulted", no_energy: "suspended", meter_frozen: "derated", derated: "derated", stuck_preparing: "preparing", ghost_session: "unknown", clock_off: "silent", rejected_connections: "unknown", audit: "derated" };
-
-  // whose stations can't be seen: what was running there may go on
-  const SEEN_NOT = new Set(["site_dark", "offline", "platform"]);
-
   function incidents() {
-    const list = store.incidents, place = document.getElementById("incidents-list");
+    const list = kw.incidents.ranked(), place = document.getElementById("incidents-list");
     if (!place) return;
     const critical = list.filter((incident) => incident.severity === "critical").length;
     const unowned = list.filter((incident) => !incident.owner && !incident.acknowledged_at).length;
@@ -111,11 +113,8 @@
     chip("incidents-critical", critical, "critical_n");
     chip("incidents-unassigned", unowned, "unassigned_n");
     kw.set("incidents-sub", list.length ? kw.t("open_alerts", { n: list.length, alerts }) : "");
-    const focus = place.contains(document.activeElement) && document.activeElement.closest("li")?.dataset.id;
-    if (list.length) place.replaceChildren(el("ol", {}, ...list.map(incidentRow)));
+    if (list.length) kw.incidents.list(place, list);
     else place.replaceChildren(note("finished", kw.t("no_incidents"), kw.t("checked_sites", { n: kw.number(store.sites.length), time: kw.clock(store.at) })));
-    // who works by keyboard stays at the incident
-    if (focus) place.querySelector(`li[data-id="${focus}"] .inc`)?.focus();
   }
 
   function chip(id, n, key) {
@@ -125,91 +124,7 @@
     element.textContent = kw.t(key, { n });
   }
 
-  function note(state, title, words) {
-    return el("div", { class: "note" }, kw.glyph(state, 18), el("p", { class: "strong" }, title), el("p", {}, words));
-  }
-
-  function incidentRow(incident) {
-    const href = incident.kind === "site_dark" ? "/app/stations?q=" + encodeURIComponent(incident.site || "") : incident.station_id ? "/app/station/" + encodeURIComponent(incident.station_id) : "/app/stations";
-    const words = el("div", {}, el("div", { class: "t" }, incidentTitle(incident)), el("div", { class: "c" }, cause(incident)));
-    // our own kinds have words in both languages; what a person wrote stands as written
-    const next = kw.page().words["next." + incident.kind] || incident.next_step;
-    if (next) words.append(el("div", { class: "nx" }, el("b", {}, kw.t("next")), el("span", {}, next)));
-    const harm = el("div", { class: "h" }, el("b", {}, plural("evses", incident.evses)), el("span", {}, incident.drivers ? plural("drivers", incident.drivers) : ""));
-    const seen = incident.acknowledged_at && kw.t("acknowledged", { time: kw.since(incident.acknowledged_at), name: incident.acknowledged_by || "" });
-    const tick = seen && el("i", { class: "i i-check", role: "img", title: seen, "aria-label": seen });
-    const age = el("div", { class: "h" }, el("b", { "data-since": incident.opened_at }, kw.age(store.at - incident.opened_at)), el("span", {}, tick, kw.t("severity." + incident.severity)));
-    const row = el("a", { class: incident.severity === "critical" ? "inc crit" : "inc", href }, kw.glyph(GLYPH[incident.kind] || "derated", 15), words, harm, age, avatar(incident.owner));
-    return el("li", { "data-id": incident.incident_id }, row, deeds(incident));
-  }
-
-  /* Buttons beside the row's link, for those who may act; they show when the row is pointed at or focused. */
-  function deeds(incident) {
-    const page = kw.page();
-    if (!page.acts) return null;
-    const names = [incident.owner !== page.me && "assign", !incident.acknowledged_at && "acknowledge"].filter(Boolean);
-    if (!names.length) return null;
-    const buttons = names.map((name) => {
-      const button = el("button", { class: "ctl act", type: "button", "data-deed": name, "aria-label": kw.t(name + "_label", { incident: incidentTitle(incident) }) }, kw.t(name));
-      button.disabled = Boolean(kw.isStale);
-      button.addEventListener("click", () => {
-        button.disabled = true;
-        window.dash_clientside.set_props("incident-deed", { data: [incident.incident_id, name, Date.now()] });
-      });
-      return button;
-    });
-    return el("div", { class: "deeds" }, ...buttons);
-  }
-
-  function incidentTitle(incident) {
-    const values = { site: incident.site || kw.t("no_site"), station: incident.station_id || "", stations: kw.number(incident.stations), n: kw.number(incident.evses), time: kw.since(incident.opened_at) };
-    const known = kw.page().words, key = "incident." + incident.kind;
-    if (incident.stations > 1 && known[key + "_n"]) return kw.t(key + "_n", values);
-    return known[key] ? kw.t(key, values) : `${values.site}: ${incident.kind.replaceAll("_", " ")}`;
-  }
-
-  /* The numbers behind an incident of one alert, as its sentence names them: times, lengths, power, energy. */
-  function numbers(detail) {
-    const words = {};
-    for (const [name, value] of Object.entries(detail || {})) {
-      const unit = typeof value === "number" || name.endsWith("_at") ? name.slice(name.lastIndexOf("_")) : "";
-      if (value === null) words[name] = kw.number(null);
-      else if (unit === "_at") {
-        const at = Date.parse(value) / 1000;
-        words[name] = kw.since(at);
-        words[name.replace(/_at$/, "_age")] = kw.duration(store.at - at);
-      } else if (unit === "_seconds") words[name] = kw.duration(Math.abs(value));
-      else if (unit === "_w") words[name] = kw.kw(value);
-      else if (unit === "_wh") words[name] = kw.kwh(value);
-      else words[name] = typeof value === "number" ? kw.number(value) : String(value);
-    }
-    return words;
-  }
-
-  /* A sentence that needs numbers is left out where there are none, or several. */
-  function causeWords(incident) {
-    const text = kw.page().words["cause." + incident.kind];
-    if (!text || !text.includes("{")) return text;
-    const filled = kw.t("cause." + incident.kind, numbers(incident.detail));
-    return filled.includes("{") ? "" : filled;
-  }
-
-  function cause(incident) {
-    const said = causeWords(incident) || (incident.kind in GLYPH ? kw.page().words["fault." + incident.cause] : incident.cause) || "";
-    const running = incident.drivers && SEEN_NOT.has(incident.kind) ? plural("cars_may_charge", incident.drivers) : "";
-    return [said, running].filter(Boolean).join(" ") || siteOf(incident);
-  }
-
-  function siteOf(incident) {
-    const rows = (store.stations.get(incident.station_id)?.evses || []).map((evse) => store.rows.get(evse.evse_key)).filter(Boolean);
-    return rows.filter((row) => row.state in HARM).map(kw.words).join(" · ");
-  }
-
-  function avatar(name) {
-    if (!name) return el("span", { class: "av none", title: kw.t("nobody") }, "\u2013");
-    const initials = name.replace("@", " ").split(/[ .]+/).slice(0, 2).map((word) => word[0] || "").join("").toUpperCase();
-    return el("span", { class: "av", title: name }, initials);
-  }
+  const note = (...parts) => kw.incidents.note(...parts);
 
   /* ---- stations, worst first ---- */
   function worst() {
@@ -219,17 +134,19 @@
       if (site.id !== null && site.stations.length > 1 && isDark(site)) found.push(darkSite(site));
       else site.stations.forEach((station) => found.push(ofStation(station)));
     }
-    return found.filter(Boolean).sort((a, b) => a.rank - b.rank || b.weight - a.weight || a.since - b.since);
+    return found.filter(Boolean).sort((a, b) => a.rank - b.rank || b.lost - a.lost || a.harm - b.harm || b.weight - a.weight || a.since - b.since);
   }
 
   function rowsOf(stations) {
     return stations.flatMap((station) => station.evses.map((evse) => store.rows.get(evse.evse_key))).filter(Boolean);
   }
 
+  const lost = (rows) => rows.reduce((sum, row) => sum + ((LOSES.has(row.state) && store.evses.get(row.evse_key)?.per_day) || 0), 0);
+
   function darkSite(site) {
     const rows = rowsOf(site.stations), ids = site.stations.map((station) => station.id).sort();
     const name = ids[0] + " \u2026 " + ids[ids.length - 1].replace(commonStart(ids[0], ids[ids.length - 1]), "");
-    return { id: "site-" + site.id, rank: -1, weight: rows.length, since: Math.min(...rows.map((row) => row.state_since || 0)), row: rows[0], word: kw.state("unknown"), name, href: "/app/stations?q=" + encodeURIComponent(site.name), site: site.name, states: rows.map((row) => row.state), cause: kw.t("site_dark_stations", { n: ids.length }) };
+    return { id: "site-" + site.id, rank: -1, lost: lost(rows), harm: HARM.unknown, weight: rows.length, since: Math.min(...rows.map((row) => row.state_since || 0)), row: rows[0], word: kw.state("unknown"), name, href: "/app/stations?q=" + encodeURIComponent(site.name), site: site.name, states: rows.map((row) => row.state), cause: kw.t("site_dark_stations", { n: ids.length }) };
   }
 
   function commonStart(a, b) {
@@ -244,7 +161,8 @@
     if (!bad.length) return null;
     const first = bad[0];
     const free = station.site.counts.available || 0;
-    return { id: station.id, rank: HARM[first.state] + (free === 0 ? 0 : 10), weight: bad.length, since: first.state_since || 0, row: first, word: first.state === "unknown" ? kw.state("unknown") : kw.words(first), name: station.id, href: "/app/station/" + encodeURIComponent(station.id), site: station.site.name, states: rows.map((row) => row.state), cause: "" };
+    // the last free evse of a site first, then what costs most sessions
+    return { id: station.id, rank: free === 0 && LOSES.has(first.state) ? 0 : 1, lost: lost(rows), harm: HARM[first.state], weight: bad.length, since: first.state_since || 0, row: first, word: first.state === "unknown" ? kw.state("unknown") : kw.words(first), name: station.id, href: "/app/station/" + encodeURIComponent(station.id), site: station.site.name, states: rows.map((row) => row.state), cause: "" };
   }
 
   function stations() {
@@ -279,7 +197,7 @@
   function patch(body, found) {
     const old = new Map([...body.children].map((row) => [row.dataset.id, row]));
     found.forEach((item, place) => {
-      const sign = [item.word, item.name, item.site, item.states, item.since, item.cause, kw.page().language].join("|");
+      const sign = [item.word, item.name, item.site, item.states, item.since, item.cause, Math.round(item.lost * 10), kw.page().language].join("|");
       let row = old.get(item.id);
       old.delete(item.id);
       if (!row || row.dataset.sign !== sign) {
@@ -295,7 +213,7 @@
   function stationRow(item, sign) {
     const cell = (content, kind) => el("td", { class: kind }, content);
     const badge = el("span", { class: "bd st-" + item.row.state }, kw.glyph(item.row.state), el("span", {}, item.word));
-    return el("tr", { "data-id": item.id, "data-sign": sign }, cell(badge), cell(el("a", { href: item.href, class: "mono" }, item.name)), cell(item.site), cell(glyphs(item.states)), cell(kw.since(item.since)), cell(item.cause || otherWords(item), "ell mut"));
+    return el("tr", { "data-id": item.id, "data-sign": sign }, cell(badge), cell(el("a", { href: item.href, class: "mono" }, item.name)), cell(item.site), cell(glyphs(item.states)), cell(kw.since(item.since)), cell(item.cause || otherWords(item), "ell mut"), cell(item.lost ? kw.number(item.lost, 1) : "\u2013", "num"));
   }
 
   function otherWords(item) {
@@ -326,22 +244,14 @@
     });
   }
 
-  function count() {
-    const place = document.getElementById("nav-board-count");
-    if (!place) return;
-    const n = store.incidents.length;
-    place.textContent = n ? kw.number(n) : "";
-    place.classList.toggle("hot", store.incidents.some((incident) => incident.severity === "critical"));
-  }
-
-  kw.on("all", () => (count(), later("figures", "incidents", "stations", "today")));
-  kw.on("evses", (news) => later(...(news.moved.length ? ["figures", "stations"] : ["figures"])));
-  kw.on("incidents", () => (count(), later("incidents")));
+  kw.on("all", () => later("figures", "incidents", "stations", "today"));
+  kw.on("evses", (news) => later(...(news.moved.length ? ["figures", "incidents", "stations"] : ["figures"])));
+  kw.on("incidents", () => later("incidents"));
   kw.on("today", () => later("today"));
   kw.on("beat", stamp);
   kw.on("stale", stamp);
   kw.on("live", stamp);
   kw.mount("board", () => later("figures", "incidents", "stations", "today"));
-  kw.mount("live-word", () => (stamp(), count()));
+  kw.mount("live-word", stamp);
   setInterval(() => (ages(), kw.isStale && stamp()), 1000);
 })(window.kilowatch);

@@ -94,6 +94,23 @@ window.kilowatch = window.kilowatch || {};
     return marker;
   }
 
+  /* The wall: a donut where an incident is, a dot elsewhere, no counts; large enough for five metres. */
+  function paintSpot(marker) {
+    const sites = marker.kwSites.map((i) => store().sites[i]).filter(Boolean);
+    if (!sites.length) return;
+    const counts = sum(sites), warn = warning(sites);
+    const unit = Math.max(0.35, Math.min(window.innerWidth / 1920, window.innerHeight / 1080)), sign = JSON.stringify([warn && counts, warn, unit]);
+    if (marker.kwSign === sign && marker.getElement()?.firstChild) return;
+    marker.kwSign = sign;
+    const n = sites.reduce((all, site) => all + site.evses, 0), radius = (warn ? 1.45 * (13 + 1.15 * Math.sqrt(n)) : 7) * unit, size = 2 * radius + 10;
+    const dot = `<svg width="${size}" height="${size}" aria-hidden="true"><circle cx="${size / 2}" cy="${size / 2}" r="${radius}" fill="var(--st-available)" opacity=".7"/></svg>`;
+    const side = warn ? `<span class="map-label warn left"></span>` : "";
+    marker.setIcon(window.L.divIcon({ html: (warn ? donut(counts, radius, "", warn) : dot) + side, className: "donut spot", iconSize: [size, size] }));
+    const place = marker.getElement()?.querySelector(".map-label");
+    if (place) place.dataset.name = sites[0].city || sites[0].name;
+    marker.setZIndexOffset?.(warn ? 500 : 0);
+  }
+
   /* Labels give way to donuts and to labels of more weight: right of the donut, else left of it, else none. */
   let tidying = 0;
   function tidy() {
@@ -121,13 +138,21 @@ window.kilowatch = window.kilowatch || {};
   function repaint(changed) {
     for (const marker of drawn) {
       if (!marker._map) drawn.delete(marker);
-      else if (!changed || marker.kwSites.some((i) => changed.has(i))) paint(marker);
+      else if (!changed || marker.kwSites.some((i) => changed.has(i))) (marker.kwSpot ? paintSpot : paint)(marker);
     }
   }
 
   kw.map = {
     land: (feature) => ({ className: feature.properties.a3 === "SWE" ? "land home" : "land", weight: 0.8 }),
     cluster: (feature, latlng, index) => mark(latlng, index.getLeaves(feature.properties.cluster_id, Infinity).map((leaf) => leaf.properties.i)),
+    spot: (feature, latlng) => {
+      const marker = window.L.marker(latlng, { keyboard: false, interactive: false, icon: window.L.divIcon({ className: "donut spot", html: "" }) });
+      marker.kwSites = [feature.properties.i];
+      marker.kwSpot = true;
+      marker.on("add", () => (paintSpot(marker), tidy()));
+      drawn.add(marker);
+      return marker;
+    },
     site: (feature, latlng) => {
       const marker = mark(latlng, [feature.properties.i]);
       marker.on("click", () => {

@@ -9,9 +9,9 @@ from typing import Any
 
 import dash_leaflet as dl
 from dash import Dash, Input, Output, dcc, html
-from flask_login import current_user
 
 from dashboard import data
+from dashboard import incidents as own
 from dashboard.auth import require_role
 from dashboard.components import (
     Child,
@@ -46,7 +46,8 @@ def layout(**_parts: Any) -> Child:
     """The skeleton of the board."""
     body = [figures(), html.Div([html.Div([incidents(), stations()], className="left"), map_()],
                                 className="cols board", id="board")]  # fmt: skip
-    return frame("board", t("Board"), body, [spacer()])
+    handover = link(t("Hand over shift"), "/app/handover", kind="")
+    return frame("board", t("Board"), body, [spacer(), handover])
 
 
 def figures() -> Child:
@@ -76,16 +77,20 @@ def incidents() -> Child:
     chips = [html.Span(id="incidents-critical", className="chip", hidden=True),
              html.Span(id="incidents-unassigned", className="chip", hidden=True)]  # fmt: skip
     place = html.Div(loading_state(), id="incidents-list")
-    # the list's buttons write [incident_id, deed, when] here
-    deed, notice = dcc.Store(id="incident-deed"), html.P(id="incident-notice", role="status")
-    return panel(t("Incidents"), notice, place, deed, right=chips, id="incidents")
+    everything = link(t("All incidents"), "/app/incidents")
+    return panel(t("Incidents"), *deeds(), place, right=[*chips, everything], id="incidents")
+
+
+def deeds() -> list[Child]:
+    """Where the buttons of a list of incidents write [incident_id, deed, when], and the answer."""
+    return [html.P(id="incident-notice", role="status"), dcc.Store(id="incident-deed")]
 
 
 def stations() -> Child:
     """Only those that need a look, worst first."""
     columns = [
         Column(t("State")), Column(t("Station")), Column(t("Site")), Column(t("Evses")),
-        Column(t("Since")), Column(t("Cause"), "ell"),
+        Column(t("Since")), Column(t("Cause"), "ell"), Column(t("Lost/day"), "num"),
     ]  # fmt: skip
     rows = html.Div(
         table(t("Stations that need a look, worst first"), columns, [], id="worst"),
@@ -134,9 +139,6 @@ def sites() -> Child:
     )
 
 
-DEEDS = ("assign", "acknowledge")
-
-
 def register(staff: Dash) -> None:
     """Somebody takes an incident, or has seen it."""
 
@@ -148,11 +150,13 @@ def register(staff: Dash) -> None:
     @require_role(*COMMANDING)
     def handle(deed: Any) -> str:
         match deed:
-            case [int(incident_id), str(what), *_] if what in DEEDS:
-                name, email = current_user.name, current_user.email
-                if data.handle_incident(incident_id, what, name, email):
-                    return ""
-        return t("That incident is over, or somebody was quicker.")
+            case [int(incident_id), "assign", *_]:
+                done = own.take(incident_id)
+            case [int(incident_id), "acknowledge", *_]:
+                done = own.acknowledge(incident_id)
+            case _:
+                done = False
+        return "" if done else t("That incident is over, or somebody was quicker.")
 
 
 PAGE = Page("board", "/", title("Board"), layout, register=register)

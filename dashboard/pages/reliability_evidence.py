@@ -40,7 +40,7 @@ def drawer(view: View, found: Evidence, how: Child, acts: Child) -> Child:
         html.Div([html.P(verdict(found), className="evidence-verdict"),
                   html.P(_why(outage), className="mut")], className="pb"),
         _mates(view, found),
-        _block(t("Evidence"), html.Ol(_facts(found), className="proofs")),
+        _block(t("Evidence"), html.Ol(proofs(found), className="proofs")),
         _block(t("OCPP messages"), messages(found.messages)),
         _block(t("How it counts"), how),
         html.Div(acts, className="block") if acts else None,
@@ -98,7 +98,7 @@ def _mates(view: View, found: Evidence) -> Child:
     return html.Div([html.H3(t("Together")), html.Div(links, className="chips")], className="block")
 
 
-def _facts(found: Evidence) -> list[Child]:
+def proofs(found: Evidence) -> list[Child]:
     """Raw facts in order of time; those that began or ended the outage stand out."""
     lines = [(row["at"], *_contact(row)) for row in found.contacts]
     lines += [(row["status_at"], *_status(row)) for row in found.statuses]

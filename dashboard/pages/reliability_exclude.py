@@ -166,10 +166,10 @@ def _what(view: View, scope: Scope) -> Child:
     return html.Label([html.Span(t("What")), pick, sent])
 
 
-def listed(rows: Sequence[Row], now: datetime) -> Child:
+def listed(rows: Sequence[Row], now: datetime, at_most: int = SHOWN) -> Child:
     if not rows:
         return empty_state(t("Nothing is excluded"), t("Neither in this period nor planned."))
-    return html.Ol([_row(row, now) for row in rows[:SHOWN]], className="exclusions")
+    return html.Ol([_row(row, now) for row in rows[:at_most]], className="exclusions")
 
 
 def _row(row: Row, now: datetime) -> Child:

@@ -1,6 +1,7 @@
 """Words that scripts write on live pages, in the reader's language."""
 
 from dashboard.i18n import mark, t
+from dashboard.pages.kind_words import KINDS
 from dashboard.states import FAULTS, STAFF
 
 WORDS = {
@@ -61,6 +62,14 @@ WORDS = {
     "incident.offline_n": mark("{site}: {stations} stations without contact since {time}"),
     "incident.faulted": mark("{site}: {station} reports a fault since {time}"),
     "incident.faulted_n": mark("{site}: faults on {stations} stations since {time}"),
+    "incident.router_down": mark("{site}: all stations behind {router} lost contact at {time}"),
+    "incident.firmware": mark(
+        "{vendor} {model}, firmware {firmware_version}: {alert_kind} at {stations} stations"
+    ),
+    "incident.payment_stuck": mark("Payments are stuck since {time}"),
+    "incident.job_failed": mark("Recurring work fails or stands still since {time}"),
+    "incident.certificate": mark("A certificate is near its end"),
+    "incident.undelivered": mark("Messages could not be delivered since {time}"),
     "incident.platform": mark("Our platform was not receiving from {time}"),
     "incident.token_guessing": mark("{site}: someone is guessing id tokens since {time}"),
     "incident.audit": mark("Numbers differ from their raw facts since {time}"),
@@ -84,6 +93,12 @@ WORDS = {
     "incident.clock_off": mark("{site}: the clock of {station} is off"),
     "incident.clock_off_n": mark("{site}: the clocks of {stations} stations are off"),
     "cause.site_dark": mark("Probable cause: power or router on site."),
+    "cause.router_down": mark("Probable cause: the router. Other stations there are in contact."),
+    "cause.firmware": mark("One kind of failure at one build, in several sites."),
+    "cause.payment_stuck": mark("{payments} payments can't go on: {references}."),
+    "cause.job_failed": mark("{job}: {error}"),
+    "cause.certificate": mark("{subject} ends {not_after}."),
+    "cause.undelivered": mark("{deliveries} messages were given up, to {receivers}."),
     "cause.silent_evse": mark(
         "No success for {last_success_age}; its own normal gap is at most {gap_p95_seconds}."
     ),
@@ -100,6 +115,12 @@ WORDS = {
     "cause.audit": mark("Rollups, sessions or outages were recomputed and came out otherwise."),
     "cause.platform": mark("No station alarms; uptime is counted separately."),
     "next.site_dark": mark("Call the site host, then the grid operator"),
+    "next.router_down": mark("Restart the router, or call the site host"),
+    "next.firmware": mark("Pause the roll-out of this firmware, report it to the vendor"),
+    "next.payment_stuck": mark("Look at its steps, then decide in the review queue"),
+    "next.job_failed": mark("Read the job's error under Administration"),
+    "next.certificate": mark("Renew the certificate"),
+    "next.undelivered": mark("Check the receiver's address"),
     "next.offline": mark("Restart the router, or visit the station"),
     "next.faulted": mark("Restart the station, then watch for a real session"),
     "next.silent_evse": mark("Restart the station, then watch for a real session"),
@@ -117,6 +138,36 @@ WORDS = {
     "evses_n": mark("{n} evses"),
     "drivers_1": mark("1 driver"),
     "drivers_n": mark("{n} drivers"),
+    "stations_1": mark("1 station"),
+    "stations_n": mark("{n} stations"),
+    "zero_free": mark("0 free"),
+    "stands_still": mark("stands still"),
+    "lost_per_day": mark("~{n} lost/day"),
+    "of_open": mark("{n} of {all} open"),
+    "none_fits": mark("No open incident fits"),
+    "wall_about": mark("{sites} sites, {evses} evses · {n} incidents"),
+    "wall_stale": mark("Not live: the picture is from {time}, {age} old"),
+    "first_try": mark("First try · 7 d {share}"),
+    "nobody_short": mark("nobody"),
+    "wall.none_free": mark("{site}: none free"),
+    "wall.site_dark": mark("{site} is dark"),
+    "wall.platform": mark("We receive nothing"),
+    "wall.router_down": mark("{site}: {router} is down"),
+    "wall.firmware": mark("{model} {firmware_version} fails"),
+    "wall.offline": mark("{station}: no contact"),
+    "wall.offline_n": mark("{site}: {stations} stations gone"),
+    "wall.faulted": mark("{station}: fault"),
+    "wall.faulted_n": mark("{site}: {stations} faults"),
+    "wall.silent_evse": mark("{station} silent {age}"),
+    "wall.silent_evse_n": mark("{site}: {stations} silent"),
+    "wall.failing_starts": mark("{station}: starts fail"),
+    "wall.failing_starts_n": mark("{site}: starts fail"),
+    "wall.no_energy": mark("{station} delivers nothing"),
+    "wall.meter_frozen": mark("{station}: meter stands still"),
+    "wall.derated": mark("{station}: reduced power"),
+    "wall.token_guessing": mark("{site}: token guessing"),
+    "wall.payment_stuck": mark("Payments are stuck"),
+    "wall.job_failed": mark("Recurring work fails"),
     "cars_may_charge_1": mark("1 session was running; the car may still be charging."),
     "cars_may_charge_n": mark("{n} sessions were running; cars may still be charging."),
     "map_sub": mark("{evses} evses, {sites} sites"),
@@ -138,4 +189,5 @@ def client_words() -> dict[str, str]:
         {key: t(text) for key, text in WORDS.items()}
         | {f"state.{state}": t(word) for state, word in STAFF.items()}
         | {f"fault.{code}": t(word) for code, word in FAULTS.items()}
+        | {f"kind.{kind}": t(word) for kind, word in KINDS.items()}
     )

@@ -20,20 +20,3 @@ FROM site
 JOIN station s USING (site_id)
 GROUP BY site.site_id
 ORDER BY site.name;
-
--- name: assign_incident$
--- An open incident gets an owner; gives its id, nothing when it is over or was theirs already.
-UPDATE incident SET owner = :owner
-WHERE incident_id = :incident_id AND resolved_at IS NULL AND owner IS DISTINCT FROM :owner
-RETURNING incident_id;
-
--- name: acknowledge_incident$
--- Somebody has seen an open incident: the first one counts.
-UPDATE incident SET acknowledged_at = now(), acknowledged_by = :by
-WHERE incident_id = :incident_id AND resolved_at IS NULL AND acknowledged_at IS NULL
-RETURNING incident_id;
-
--- name: audit!
--- Who did what to which incident.
-INSERT INTO audit_log (actor, action, subject, detail)
-VALUES (:actor, :action, :subject, '{}');

@@ -25,30 +25,59 @@ LEFT JOIN site USING (site_id)
 ORDER BY e.station_id, e.evse_id;
 
 -- name: open_incidents
--- Open incidents with what they harm: evses and running sessions behind their alerts.
+-- Open incidents with what they harm: evses and running sessions behind their alerts, and how many
+-- sessions those evses have on a normal day (their successes of the last 90 days).
+WITH harmed AS MATERIALIZED (
+    -- all of a dark site is dark, also before its alerts have been gathered
+    SELECT i.incident_id, s.station_id, e.evse_key
+    FROM incident i JOIN station s USING (site_id) LEFT JOIN evse e USING (station_id)
+    WHERE i.resolved_at IS NULL AND i.kind = 'site_dark' AND s.contact_changed_at IS NOT NULL
+    UNION
+    SELECT i.incident_id, a.station_id, e.evse_key
+    FROM incident i JOIN alert a USING (incident_id)
+    LEFT JOIN evse e ON e.station_id = a.station_id AND (a.evse_id IS NULL OR e.evse_id = a.evse_id)
+    WHERE i.resolved_at IS NULL AND i.kind <> 'site_dark' AND a.resolved_at IS NULL
+), harm AS (
+    SELECT h.incident_id, count(DISTINCT h.station_id) AS stations, count(h.evse_key) AS evses,
+        count(o.session_id) AS drivers, sum(n.sessions / greatest(1, least(90,
+            extract(epoch FROM now() - f.started_at) / 86400))) AS lost_per_day
+    FROM harmed h
+    LEFT JOIN LATERAL (SELECT session_id FROM session
+        WHERE evse_key = h.evse_key AND ended_at IS NULL LIMIT 1) o ON true
+    LEFT JOIN evse_normal n USING (evse_key)
+    LEFT JOIN LATERAL (SELECT min(started_at) AS started_at FROM session
+        WHERE evse_key = n.evse_key) f ON true
+    GROUP BY h.incident_id
+)
 SELECT i.incident_id, i.kind, i.severity, i.site_id, site.name AS site, i.owner,
     extract(epoch FROM i.opened_at)::bigint AS opened_at, extract(epoch FROM i.acknowledged_at)::bigint AS acknowledged_at,
-    i.acknowledged_by,
-    i.cause, i.next_step,
-    count(DISTINCT coalesce(dark.station_id, a.station_id)) AS stations, count(DISTINCT e.evse_key) AS evses,
-    count(DISTINCT o.session_id) AS drivers,
-    min(a.station_id) AS station_id, count(DISTINCT a.alert_id) AS alerts,
+    i.acknowledged_by, i.cause, i.next_step,
+    coalesce(h.stations, 0) AS stations, coalesce(h.evses, 0) AS evses,
+    coalesce(h.drivers, 0) AS drivers, a.station_id, coalesce(a.alerts, 0) AS alerts,
     -- the numbers behind it, where there is but one alert
-    CASE WHEN count(DISTINCT a.alert_id) = 1 THEN min(a.detail::text)::jsonb END AS detail
+    i.detail || CASE WHEN a.alerts = 1 THEN a.detail ELSE '{}' END AS detail,
+    i.grouped_by, round(h.lost_per_day::numeric, 1)::float8 AS lost_per_day,
+    (SELECT count(*) FROM incident_note n WHERE n.incident_id = i.incident_id) AS notes,
+    (SELECT count(*) FROM delivery d WHERE d.incident_id = i.incident_id AND d.state = 'sent') AS told
 FROM incident i
 LEFT JOIN site USING (site_id)
-LEFT JOIN alert a ON a.incident_id = i.incident_id AND a.resolved_at IS NULL
--- all of a dark site is dark, also before its alerts have been gathered
-LEFT JOIN station dark ON i.kind = 'site_dark' AND dark.site_id = i.site_id
-    AND dark.contact_changed_at IS NOT NULL
-LEFT JOIN evse e ON e.station_id = dark.station_id
-    OR i.kind <> 'site_dark' AND e.station_id = a.station_id
-        AND (a.evse_id IS NULL OR e.evse_id = a.evse_id)
-LEFT JOIN session o ON o.evse_key = e.evse_key AND o.ended_at IS NULL
+LEFT JOIN harm h USING (incident_id)
+LEFT JOIN LATERAL (
+    SELECT min(station_id) AS station_id, count(*) AS alerts, min(detail::text)::jsonb AS detail
+    FROM alert WHERE alert.incident_id = i.incident_id AND resolved_at IS NULL
+) a ON true
 WHERE i.resolved_at IS NULL
-GROUP BY i.incident_id, site.site_id
-ORDER BY array_position(ARRAY['critical', 'high', 'low'], i.severity), drivers DESC, evses DESC,
-    i.opened_at;
+ORDER BY array_position(ARRAY['critical', 'high', 'low'], i.severity), coalesce(h.drivers, 0) DESC,
+    coalesce(h.evses, 0) DESC, i.opened_at;
+
+-- name: rates
+-- How many sessions an evse has on a normal day: its successes of the last 90 days.
+SELECT n.evse_key, round((n.sessions / greatest(1, least(90,
+    extract(epoch FROM now() - f.started_at) / 86400)))::numeric, 2)::float8 AS per_day
+FROM evse_normal n
+CROSS JOIN LATERAL (SELECT min(started_at) AS started_at FROM session
+    WHERE evse_key = n.evse_key) f
+WHERE n.sessions > 0;
 
 -- name: command^
 -- One command as the page shows it.
