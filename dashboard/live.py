@@ -230,10 +230,10 @@ class Hub:
             self._read_incidents(connection)
         for command_id in news.commands:
             self._read_command(connection, command_id)
+        self.accounts_version += news.accounts
         if news.payments or news.finance:
             self._tell_finance(news)
         if news.payments:
-        self.accounts_version += news.accounts
             self._tell_payments(news.payments)
         if now - self._today_at > TODAY_SECONDS:
             self._read_today(connection)

@@ -17,9 +17,10 @@ from dashboard.pages.receipts import PAGE as RECEIPTS
 from dashboard.pages.reliability import PAGE as RELIABILITY
 from dashboard.pages.revenue import PAGE as REVENUE
 from dashboard.pages.review import PAGE as REVIEW
+from dashboard.pages.rollout import PAGE as ROLLOUT
+from dashboard.pages.search import PAGE as SEARCH
 from dashboard.pages.session import PAGE as SESSION
 from dashboard.pages.sessions import PAGE as SESSIONS
-from dashboard.pages.rollout import PAGE as ROLLOUT
 from dashboard.pages.station import PAGE as STATION
 from dashboard.pages.stations import PAGE as STATIONS
 from dashboard.pages.tariffs import PAGE as TARIFFS
@@ -30,7 +31,6 @@ PAGES: tuple[Page, ...] = (
     BOARD, STATIONS, STATION, PAYMENTS, UTILISATION, ENERGY, RELIABILITY, LEDGER, REVIEW, RECEIPTS,
     TARIFFS, HELP, SEARCH, INCIDENTS, RULES, INCIDENT, WALL, HANDOVER, MAINTENANCE, ROLLOUT,
     SESSIONS, SESSION, DRIVERS, REVENUE, *ADMIN,
-    INCIDENTS, RULES, INCIDENT, WALL, HANDOVER, MAINTENANCE, ROLLOUT,
 )  # fmt: skip
 
 __all__ = ["NAVIGATION", "PAGES", "Page"]
