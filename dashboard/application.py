@@ -13,12 +13,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from dashboard import (
     api,
     auth,
+    downloads,
     files,
     health,
-    login,
     import_upload,
-    public,
+    login,
     password_link,
+    public,
     stream,
     transfer,
     unavailable,
@@ -27,6 +28,7 @@ from dashboard.deps import Deps
 from dashboard.i18n import language, theme
 from dashboard.live import Hub
 from dashboard.pages import PAGES, Page, missing
+from dashboard.pages.downloads import DOWNLOADS
 from sql.database import Connection, connect
 from sql.settings import Settings
 
@@ -70,15 +72,15 @@ def build(settings: Settings, pool: ConnectionPool[Connection]) -> Flask:
     app.extensions["kilowatch"], app.extensions["kilowatch_hub"] = deps, hub
     auth.install(app, deps)
     app.register_blueprint(login.create_blueprint(deps))
+    app.register_blueprint(password_link.create_blueprint(deps))
     app.register_blueprint(public.create_blueprint(deps))
     app.register_blueprint(api.create_blueprint(deps))
-    app.register_blueprint(password_link.create_blueprint(deps))
     app.register_blueprint(stream.blueprint(hub))
     app.register_blueprint(files.create_blueprint())
-    app.register_blueprint(health.blueprint(deps, hub, registry))
-    staff = staff_app(app)
     app.register_blueprint(downloads.create_blueprint(DOWNLOADS))
     app.register_blueprint(import_upload.create_blueprint())
+    app.register_blueprint(health.blueprint(deps, hub, registry))
+    staff = staff_app(app)
     app.after_request(lambda response: secured(response, staff, settings))
     return app
 

@@ -98,7 +98,7 @@ def events(
         if connection is not None:
             viewer.write = _writer(connection)
         hub.ready.wait(BEAT_SECONDS)
-        beat_at = 0.0
+        beat_at, accounts = 0.0, hub.accounts_version
         while not channel.is_closed:
             if accounts != hub.accounts_version:
                 if not may_look():
