@@ -25,7 +25,7 @@ queries = load_queries("importing")
 
 # Field: its column's other names, without spaces, case and signs
 COLUMNS = {
-    "id_token": "idtag token tag tagid rfid rfidtag uid idtoken kort kortnummer bricka",
+    "id_token": "idtag token tag tagg tagid taggid rfid rfidtag uid idtoken kort kortnummer bricka",
     "status": "state tillstand",
     "parent": "parentidtoken parentidtag group grupp",
     "concurrent": "isconcurrent flera",
