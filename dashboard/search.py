@@ -32,7 +32,7 @@ class Asked:
         return re.sub(r"[\s-]", "", self.folded)
 
     @property
-    def words(self) -> list[str]:
+    def patterns(self) -> list[str]:
         return [f"%{escaped(word)}%" for word in self.folded.split()[:8]]
 
     @property
@@ -86,7 +86,7 @@ def find(what: Asked, at_most: int, *, money: bool) -> Found:
 
 
 def _places(what: Asked, at_most: int) -> Found:
-    words = {"words": what.words, "begins": what.begins, "at_most": at_most}
+    words = {"patterns": what.patterns, "begins": what.begins, "at_most": at_most}
     with deps().connection() as connection:
         return Found(
             stations=queries.stations(connection, folded=what.folded, **words),

@@ -76,19 +76,17 @@ def pay(connection: Connection, session_id: int, evse_key: int) -> None:
 STATION = "/app/station/JKP-04?evse=1"
 
 
-@pytest.mark.parametrize("text", ["K7-9T1X", "k79t", "k7 9t1x"])
-def test_a_public_code_leads_to_its_evse(alice: FlaskClient, session_id: int, text: str) -> None:
-    (first, *_) = hits(alice, text)
-    assert (first["kind"], first["label"], first["href"]) == ("Evse", "K7-9T1X", STATION)
-    assert "31.42" in first["detail"]
-    assert first["shape"] == "charging"
+def test_a_public_code_leads_to_its_evse(alice: FlaskClient, session_id: int) -> None:
+    for text in ("K7-9T1X", "k79t", "k7 9t1x"):
+        (first, *_) = hits(alice, text)
+        assert (first["kind"], first["label"], first["href"]) == ("Evse", "K7-9T1X", STATION)
+        assert "31.42" in first["detail"]
+        assert first["shape"] == "charging"
 
 
-@pytest.mark.parametrize("text", ["jkp-04", "jkp", "a6 jkp", "jönköping"])
-def test_a_station_is_found_by_its_name_site_and_town(
-    alice: FlaskClient, evse_key: int, text: str
-) -> None:
-    assert ("Station", "/app/station/JKP-04") in ways(alice, text)
+def test_a_station_is_found_by_its_name_site_and_town(alice: FlaskClient, evse_key: int) -> None:
+    for text in ("jkp-04", "jkp", "a6 jkp", "jönköping"):
+        assert ("Station", "/app/station/JKP-04") in ways(alice, text)
 
 
 def test_sites_and_towns_lead_to_their_stations(
@@ -102,21 +100,21 @@ def test_sites_and_towns_lead_to_their_stations(
     assert "No station at this site" in page(alice, "/app/stations", "?site=999999")
 
 
-@pytest.mark.parametrize("text", ["4711", "#4711", "session 4711", "tx-88213", "04a2b3c4d5"])
 def test_a_running_session_leads_to_where_it_can_be_stopped(
-    alice: FlaskClient, session_id: int, text: str
+    alice: FlaskClient, session_id: int
 ) -> None:
-    assert ("Session", STATION) in ways(alice, text)
+    for text in ("4711", "#4711", "session 4711", "tx-88213", "04a2b3c4d5"):
+        assert ("Session", STATION) in ways(alice, text)
 
 
-@pytest.mark.parametrize("text", ["4417 156,79", "4417 300", "f4ke-7q", "F4KE7Q", "f4ke"])
 def test_a_callers_running_session_is_one_step_from_its_station(
-    alice: FlaskClient, connection: Connection, session_id: int, evse_key: int, text: str
+    alice: FlaskClient, connection: Connection, session_id: int, evse_key: int
 ) -> None:
     pay(connection, session_id, evse_key)
-    found = hits(alice, text if "156" not in text else "4417")
-    assert [(hit["kind"], hit["href"]) for hit in found] == [("Payment", STATION)]
-    assert "4417" in found[0]["label"]
+    for text in ("4417", "4417 300", "4417 300 kr", "f4ke-7q", "F4KE7Q", "f4ke"):
+        found = hits(alice, text)
+        assert [(hit["kind"], hit["href"]) for hit in found] == [("Payment", STATION)]
+        assert "4417" in found[0]["label"]
 
 
 @pytest.fixture
@@ -184,14 +182,14 @@ def test_an_incident_is_found_by_its_number(
     assert f"Incident {row[0]}: Fault" in page(alice, "/app/search", f"?q=incident {row[0]}")
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", " ", "x", "%", "_", "\\", "'; DROP TABLE session; --", "\x00", "<img src=x>", "9" * 40,
-     "=1+1", "ü" * 500, "%%%%", "#99999999999999999999", "4242 99999999999999999999"],
-)  # fmt: skip
-def test_anything_may_be_typed(alice: FlaskClient, evse_key: int, text: str) -> None:
-    assert hits(alice, text) == []
+ODD = ("", " ", "x", "%", "_", "\\", "'; DROP TABLE session; --", "\x00", "<img src=x>", "9" * 40,
+       "=1+1", "ü" * 500, "%%%%", "#99999999999999999999", "4242 99999999999999999999")  # fmt: skip
+
+
+def test_anything_may_be_typed(alice: FlaskClient, evse_key: int) -> None:
+    assert {text: hits(alice, text) for text in ODD} == {text: [] for text in ODD}
     assert "What can be searched for" in page(alice, "/app/search")
+    assert "Nothing fits" in page(alice, "/app/search", "?q=<img src=x>")
 
 
 def test_few_of_each_kind_are_offered_so_that_none_crowds_out_the_others(

@@ -35,10 +35,12 @@ def layout(found: Station, wanted: str) -> Child:
     items = dcc.RadioItems(options, chosen, id="station-more", className="seg", inline=True)
     choice = html.Div(items, className="choice", title=t("More about this station"))
     notice = html.Div(id="told-notice", role="status")
-    body = html.Div(drawn(found, chosen), id="station-part")
-    return html.Section([html.Div([html.H2(t("More about this station"), className="vh"), choice],
-                                  className="more-choice"), notice, body],
-                        className="panel station-parts", **named(t("More about this station")))  # fmt: skip
+    head = html.H2(t("More about this station"), className="vh")
+    body = html.Div(drawn(found, chosen), id="station-part", tabIndex=0,
+                    **named(t("More about this station")))  # fmt: skip
+    parts = [html.Div([head, choice], className="more-choice"), notice, body]
+    return html.Section(parts, className="panel station-parts",
+                        **named(t("More about this station")))  # fmt: skip
 
 
 def drawn(found: Station, chosen: str) -> Child:

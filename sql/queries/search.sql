@@ -1,5 +1,5 @@
 -- The search of everything: each kind of thing by what somebody has of it, some of each. `begin` is
--- the text folded: small letters, for codes and references without hyphens; `words` are %word%.
+-- the text folded: small letters, for codes and references without hyphens; `patterns` are %word%.
 
 -- name: stations
 -- Stations whose name, site and town have all the words; the one of that name first.
@@ -10,7 +10,7 @@ FROM (
     SELECT station_id, lower(station_id) = :folded AS is_it,
         lower(station_id) LIKE :begins AS begins
     FROM station LEFT JOIN site USING (site_id)
-    WHERE lower(concat_ws(' ', station_id, site.name, site.city)) LIKE ALL(:words::text[])
+    WHERE lower(concat_ws(' ', station_id, site.name, site.city)) LIKE ALL(:patterns::text[])
     ORDER BY is_it DESC, begins DESC, station_id LIMIT :at_most
 ) hit
 JOIN station s USING (station_id)
@@ -18,11 +18,11 @@ LEFT JOIN site USING (site_id)
 ORDER BY hit.is_it DESC, hit.begins DESC, s.station_id;
 
 -- name: sites
--- Sites whose name, address and town have all the words, with how many stations.
+-- Sites whose name, address and town have all the patterns, with how many stations.
 SELECT site_id, name, address, city,
     (SELECT count(*) FROM station s WHERE s.site_id = site.site_id) AS stations
 FROM site
-WHERE lower(concat_ws(' ', name, address, city)) LIKE ALL(:words::text[])
+WHERE lower(concat_ws(' ', name, address, city)) LIKE ALL(:patterns::text[])
 ORDER BY lower(name) LIKE :begins DESC, name LIMIT :at_most;
 
 -- name: towns

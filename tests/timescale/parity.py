@@ -229,6 +229,45 @@ VALUES: dict[str, list[Any]] = {
 }
 # Where a parameter's name says too little: what its values are.
 MEANT: dict[str, dict[str, str]] = {
+    "search/stations": {
+        "folded": "SELECT lower(station_id) FROM station ORDER BY 1",
+        "begins": "SELECT lower(left(station_id, 1)) || '%' FROM station ORDER BY station_id",
+        "patterns": "SELECT ARRAY['%' || lower(right(station_id, 1)) || '%'] FROM station"
+        " ORDER BY station_id",
+    },
+    "search/sites": {
+        "begins": "SELECT lower(left(name, 2)) || '%' FROM site ORDER BY name",
+        "patterns": "SELECT ARRAY['%' || lower(left(name, 3)) || '%'] FROM site ORDER BY name",
+    },
+    "search/towns": {
+        "begins": "SELECT lower(left(city, 2)) || '%' FROM site WHERE city <> '' ORDER BY city"
+    },
+    "search/evses": {
+        "begin": "SELECT lower(left(replace(public_code, '-', ''), 3)) FROM evse"
+        " WHERE public_code IS NOT NULL ORDER BY public_code"
+    },
+    "search/sessions": {
+        "number": "SELECT session_id FROM session ORDER BY session_id",
+        "exact": "SELECT transaction_id FROM session ORDER BY session_id DESC",
+    },
+    "search/token_sessions": {
+        "folded": "SELECT DISTINCT lower(id_token) FROM session"
+        " WHERE id_token IS NOT NULL ORDER BY 1"
+    },
+    "search/tokens": {"folded": "SELECT lower(left(id_token, 2)) FROM id_token ORDER BY id_token"},
+    "search/incidents": {"number": "SELECT incident_id FROM incident ORDER BY incident_id"},
+    "search/references": {
+        "begin": "SELECT lower(left(replace(reference, '-', ''), 4))"
+        " FROM payment ORDER BY payment_id"
+    },
+    "search/receipts": {"number": "SELECT number FROM receipt ORDER BY receipt_id"},
+    "station/expected_log": {"token_hash": "SELECT token_hash FROM station_log"},
+    "station/log_file": {"log_id": "SELECT log_id FROM station_log"},
+    "station/told_reports": {"station_id": "SELECT DISTINCT station_id FROM station_note"},
+    "station/told_answers": {"station_id": "SELECT DISTINCT station_id FROM station_note"},
+    "station/log_status": {"station_id": "SELECT DISTINCT station_id FROM station_note"},
+    "station/logs": {"station_id": "SELECT DISTINCT station_id FROM station_note"},
+    "station/certificate": {"station_id": "SELECT DISTINCT station_id FROM station_note"},
     "account/good_link": {"token_hash": "SELECT token_hash FROM login_link"},
     "account/invoice_by_secret": {"secret": "SELECT secret FROM invoice"},
     "account/payment_to_pay": {"secret": "SELECT pay_secret FROM payment"},

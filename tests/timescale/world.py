@@ -54,6 +54,7 @@ def make(connection: Connection, dsn: str, folder: Path) -> None:
     add_people(connection)
     add_orders(connection, names)
     exclude(connection, names)
+    know(connection, names[0])
     work(connection)
     sell(connection, folder)
     add_files(connection)
@@ -92,6 +93,37 @@ def work(connection: Connection) -> None:
         job(connection, NOW)
     connection.execute("CALL refresh_rollups('2020-01-01', %s)", [NOW])
     connection.execute("DELETE FROM rollup_refresh_request")
+
+
+def know(connection: Connection, name: str) -> None:
+    """What a station told of itself, and what staff know of it."""
+    connection.execute("UPDATE site SET city = 'Lund' WHERE city IS NULL OR city = ''")
+    connection.execute(
+        "UPDATE station SET firmware_version = '2.7.1' WHERE station_id = %s", [name]
+    )
+    for kind in ("note", "host", "part"):
+        connection.execute(
+            "INSERT INTO station_note (station_id, kind, at, author, text)"
+            " VALUES (%s, %s, %s, 'Carol', 'a word')", [name, kind, NOW],
+        )  # fmt: skip
+    connection.execute(
+        "INSERT INTO station_log (station_id, token_hash, requested_by, requested_at, expires_at,"
+        " received_at, file_name, content) VALUES (%s, '\\x01', %s, %s, %s, %s, 'a.log', '\\x61')",
+        [name, CAROL, NOW, NOW, NOW],
+    )
+    connection.execute(
+        "INSERT INTO certificate (station_id, subject, not_after, seen_at)"
+        " VALUES (%s, 'CN=x', %s, %s) ON CONFLICT DO NOTHING", [name, NOW + timedelta(days=9), NOW],
+    )  # fmt: skip
+    for action in ("NotifyReport", "LogStatusNotification"):
+        connection.execute(
+            "INSERT INTO message_log (station_id, received_at, direction, message_id, action,"
+            " frame) VALUES (%s, %s, 'in', %s, %s, '[2]')", [name, NOW, action, action],
+        )  # fmt: skip
+    connection.execute(
+        "INSERT INTO command (station_id, action, status, requested_at, finished_at, response)"
+        " VALUES (%s, 'GetConfiguration', 'answered', %s, %s, '{}')", [name, NOW, NOW],
+    )  # fmt: skip
 
 
 def exclude(connection: Connection, names: list[str]) -> None:
