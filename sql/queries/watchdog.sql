@@ -83,13 +83,13 @@ WITH planned AS MATERIALIZED (
     WHERE s.site_id IS NOT NULL AND s.router IS NOT NULL
         AND (s.decommissioned_at > :now::timestamptz) IS NOT FALSE
         AND s.station_id NOT IN (SELECT station_id FROM planned)
-        AND EXISTS (SELECT FROM station o WHERE o.site_id = s.site_id AND o.is_online)
     GROUP BY s.site_id, s.router
     HAVING count(*) > 1 AND bool_and(NOT s.is_online AND s.offline_cause = 'station')
         AND max(s.contact_changed_at) - min(s.contact_changed_at)
             <= :together::integer * interval '1 second'
         AND max(s.contact_changed_at)
             < :now::timestamptz - :grace_seconds::integer * interval '1 second'
+        AND EXISTS (SELECT FROM station o WHERE o.site_id = s.site_id AND o.is_online)
 ), back AS (
     UPDATE incident i SET resolved_at = NULL, resolution = NULL, reopened = i.reopened + 1,
         noticed_at = :now
@@ -202,20 +202,23 @@ ON CONFLICT (kind, site_id, group_key) WHERE resolved_at IS NULL DO NOTHING;
 -- name: gather_alerts(now)!
 -- Alerts join the incident that explains them best: the dark site, the router, the build, their own
 -- kind. An incident that another one has taken all alerts from is merged into that one.
-WITH best AS MATERIALIZED (
+WITH open AS MATERIALIZED (
+    SELECT incident_id, kind, coalesce(site_id, 0) AS site_id, group_key
+    FROM incident WHERE resolved_at IS NULL
+), live AS MATERIALIZED (
+    SELECT o.alert_id, o.incident_id, o.kind, coalesce(s.site_id, 0) AS site_id, s.router,
+        o.kind || ': ' || concat_ws(' ', s.vendor, s.model, s.firmware_version) AS build
+    FROM alert o LEFT JOIN station s USING (station_id)
+    WHERE o.resolved_at IS NULL AND o.planned_until IS NULL AND o.dismissed_at IS NULL
+), best AS MATERIALIZED (
     SELECT o.alert_id, o.incident_id AS was,
         coalesce(d.incident_id, r.incident_id, f.incident_id, k.incident_id) AS incident_id
-    FROM alert o
-    LEFT JOIN station s USING (station_id)
-    LEFT JOIN incident d ON d.kind = 'site_dark' AND o.kind = 'offline' AND d.site_id = s.site_id
-        AND d.resolved_at IS NULL
-    LEFT JOIN incident r ON r.kind = 'router_down' AND o.kind = 'offline'
-        AND r.site_id = s.site_id AND r.group_key = s.router AND r.resolved_at IS NULL
-    LEFT JOIN incident f ON f.kind = 'firmware' AND f.resolved_at IS NULL AND f.group_key
-        = o.kind || ': ' || concat_ws(' ', s.vendor, s.model, s.firmware_version)
-    LEFT JOIN incident k ON k.kind = o.kind AND k.group_key = ''
-        AND coalesce(k.site_id, 0) = coalesce(s.site_id, 0) AND k.resolved_at IS NULL
-    WHERE o.resolved_at IS NULL AND o.planned_until IS NULL AND o.dismissed_at IS NULL
+    FROM live o
+    LEFT JOIN open d ON d.kind = 'site_dark' AND o.kind = 'offline' AND d.site_id = o.site_id
+    LEFT JOIN open r ON r.kind = 'router_down' AND o.kind = 'offline' AND r.site_id = o.site_id
+        AND r.group_key = o.router
+    LEFT JOIN open f ON f.kind = 'firmware' AND f.group_key = o.build
+    LEFT JOIN open k ON k.kind = o.kind AND k.group_key = '' AND k.site_id = o.site_id
 ), moved AS (
     UPDATE alert a SET incident_id = b.incident_id FROM best b
     WHERE a.alert_id = b.alert_id AND b.incident_id IS NOT NULL
