@@ -1,6 +1,6 @@
 """`make bench`, or python -m tests.bench [--write] [names]: figures on stdout, and with --write in
 docs/benchmarks.md. With --count the measurements of money are smaller: sessions, entries,
-payments; of `scale`: readings."""
+payments; of `scale` and `pages`: readings; of `shift`: hours."""
 
 import argparse
 import json
@@ -15,11 +15,13 @@ from tests.bench import (
     ingest,
     ledger,
     limit,
+    pages,
     payments,
     pricing,
     report,
     rig,
     scale,
+    shift,
     steady,
 )
 from tests.bench.report import Table
@@ -35,8 +37,10 @@ COUNTED: dict[str, Callable[..., list[Table]]] = {
     "audit": audit.tables,
     "closing": closing.tables,
     "ledger": ledger.tables,
+    "pages": pages.tables,
     "payments": payments.tables,
     "scale": scale.tables,
+    "shift": shift.tables,
 }
 ALONE = {"pricing": pricing.tables}  # without a database
 OF_THEIR_OWN = ("live", "board")  # they bring a web server and a browser
