@@ -209,6 +209,11 @@ async def test_profile_3_is_a_client_certificate(database: str, certificates: Pa
         bare = {"scheme": "wss", "ssl": trusting(certificates)}
         assert await status_of(csms, password=None, **bare) == 401
         assert await status_of(csms, **bare) == 101
+    # what is in use is known with its end; see the watch `certificate`
+    noted = rows(database, "SELECT station_id, subject, issuer, not_after > now() + interval"
+                 " '1 day' AND not_after < now() + interval '3 days' FROM certificate"
+                 " ORDER BY 1")  # fmt: skip
+    assert noted == [("S1", "O=Volt,CN=S1", "CN=CA", True), (None, "CN=csms", "CN=CA", True)]
 
 
 async def test_strangers_fill_no_table(database: str) -> None:
