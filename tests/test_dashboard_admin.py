@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
-from dashboard import admin
+from dashboard import admin, import_upload
 from dashboard.pages import admin_words
+from dashboard.stream import events
+from ingest.imports import take_imports
 from sql.admin import stations, tokens
 from sql.database import Connection, connect
 from tests.pressing import kept, press, said, send, wrong
-from tests.staff import page, signed_in, staff_app
+from tests.staff import Reader, hub_of, page, signed_in, staff_app
 from tests.web import ALICE, PASSWORD, add_evse, add_site, add_user
 
 ADA = "ada@example.org"
@@ -576,3 +579,112 @@ def test_every_sentence_of_the_layers_below_can_be_translated() -> None:
 
 def _name(function: ast.expr) -> str:
     return getattr(function, "attr", getattr(function, "id", ""))
+
+
+# -- imports --------------------------------------------------------------------------------------
+
+CSV = b"station_id,evse_id\nKW-1,1\nKW-2,x\n"
+
+
+def upload(
+    client: FlaskClient, content: bytes = CSV, csrf: str | None = None, **asked: str
+) -> TestResponse:
+    """As assets/staff/admin.js sends a file."""
+    if csrf is None:
+        found = re.search(r'"data-csrf":\s*"([^"]+)"', page(client, "/app/admin/imports"))
+        csrf = found[1] if found else ""
+    query = {"kind": "stations", "name": "list.csv", "trial": "no", **asked}
+    return client.post("/app/admin/import", query_string=query, data=content,
+                       headers={"X-CSRFToken": csrf})  # fmt: skip
+
+
+def test_an_uploaded_file_is_imported_and_its_refused_rows_are_listed(
+    ada: FlaskClient, connection: Connection
+) -> None:
+    answer = upload(ada)
+    assert answer.status_code == 200, answer.text
+    number = answer.json["request_id"]  # type: ignore[index]
+    path, query = "/app/admin/imports", f"?import={number}"
+    assert "It is read as soon as" in page(ada, path, query)
+    take_imports(connection)
+    text = page(ada, path, query)
+    assert "expected a whole number from 1 to 100, found x" in text
+    run = one(connection, "SELECT run_id FROM import_request")
+    assert f"/app/download/refused.csv?run={run}" in json.dumps(json.loads(text))
+    lines = ada.get(f"/app/download/refused.csv?run={run}").text.splitlines()
+    assert lines[1].startswith("3,evse_id,")
+    assert "KW-2" in lines[1]
+    [(actor, _, detail)] = audit(connection, "import.ask")
+    assert (actor, detail["after"]["file_name"]) == (ADA, "list.csv")
+
+
+def test_a_trial_keeps_what_would_be_refused(ada: FlaskClient, connection: Connection) -> None:
+    number = upload(ada, trial="yes").json["request_id"]  # type: ignore[index]
+    take_imports(connection)
+    text = page(ada, "/app/admin/imports", f"?import={number}")
+    assert "trial: nothing is changed" in text
+    assert "found x" in text
+    assert one(connection, "SELECT count(*) FROM station") == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "content", "status", "field"),
+    [
+        ({"kind": "secrets"}, CSV, 422, "kind"),
+        ({"name": ""}, CSV, 422, "file"),
+        ({}, b"", 422, "file"),
+        ({"time_zone": "Mars"}, CSV, 422, "time_zone"),
+        ({"decimal": ";"}, CSV, 422, "decimal"),
+        ({"format": "docx"}, CSV, 422, "format"),
+        ({"csrf": "invented"}, CSV, 400, "file"),
+    ],
+)
+def test_what_is_wrong_with_an_upload_stands_at_its_field(
+    ada: FlaskClient, connection: Connection, asked: dict[str, str], content: bytes, status: int,
+    field: str,
+) -> None:  # fmt: skip
+    answer = upload(ada, content, **asked)
+    assert answer.status_code == status
+    assert list(answer.json["errors"]) == [field]  # type: ignore[index]
+    assert one(connection, "SELECT count(*) FROM import_request") == 0
+
+
+def test_a_file_is_not_taken_twice_at_once_nor_beyond_its_size(
+    ada: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert upload(ada).status_code == 200
+    assert "being imported already" in upload(ada).text
+    monkeypatch.setattr(import_upload, "MOST_BYTES", 10)
+    assert upload(ada, b"x" * 11).status_code == 413
+
+
+def test_who_watches_imports_is_told_live(
+    app: Flask, ada: FlaskClient, connection: Connection
+) -> None:
+    hub = hub_of(app)
+    hub.start()
+    assert hub.ready.wait(10)
+    reader = Reader(events(hub, hub.staff))
+    reader.next("snapshot")
+    number = upload(ada).json["request_id"]  # type: ignore[index]
+    assert reader.next("finance")[1]["finance"] == {"imports": [number]}
+
+
+def test_the_stream_of_somebody_who_is_let_out_ends(app: Flask, connection: Connection) -> None:
+    add_user(connection, ALICE, "operator")
+    hub = hub_of(app)
+    hub.start()
+    assert hub.ready.wait(10)
+    user_id = number_of(connection, ALICE)
+
+    def is_active() -> bool:
+        row = connection.execute("SELECT is_active FROM app_user WHERE user_id = %s", [user_id])
+        return bool((row.fetchone() or [False])[0])
+
+    stream = events(hub, hub.staff, may_look=is_active)
+    Reader(stream).next("snapshot")
+    admin.change_user(connection, ADA, user_id, {"is_active": False})
+    for _ in range(20):  # beats until the hub has heard of it
+        if next(stream, None) is None:
+            break
+    assert next(stream, None) is None
