@@ -7,7 +7,7 @@ fetched whole and the connection is given back.
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from flask import current_app
 from psycopg.types.json import Jsonb
@@ -17,10 +17,8 @@ from dashboard.deps import Deps
 from sql.queries import load_queries
 
 Row = dict[str, Any]
-Grain = Literal["hour", "day", "month"]
 board = load_queries("board")
 station = load_queries("station")
-energy = load_queries("energy")
 
 
 def deps() -> Deps:
@@ -158,38 +156,6 @@ def read_id_tokens() -> list[str]:
     """Tokens that may start a session, the installation's own first."""
     with deps().connection() as connection:
         return [row["id_token"] for row in station.id_tokens(connection)]
-
-
-# -- energy -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Energy:
-    """Buckets of a period: `rows` of bucket, energy_wh, peak_power_w; all values there are."""
-
-    rows: list[Row]
-    by_station: list[Row]
-    sessions: int
-    complete_until: datetime
-
-    @property
-    def total_wh(self) -> int:
-        return sum(row["energy_wh"] for row in self.rows)
-
-
-def read_energy(
-    grain: Grain, start: datetime, end: datetime, station_ids: list[str] | None
-) -> Energy:
-    """Energy from `start` up to `end` (both midnights of the operator's zone)."""
-    period = {"start": start, "end": end, "station_ids": station_ids}
-    buckets = {"hour": energy.hours, "day": energy.days, "month": energy.months}[grain]
-    with deps().connection() as connection:
-        return Energy(
-            buckets(connection, **period),
-            energy.by_station(connection, **period),
-            energy.sessions_begun(connection, **period),
-            energy.complete_until(connection),
-        )
 
 
 def midnight(at: datetime, days: int = 0) -> datetime:

@@ -280,9 +280,9 @@ def energy_bars(
         words = [f"{name} {form.kwh(value)}" for value in previous_wh]
         shown_as = {"customdata": words, "hovertemplate": "%{customdata}<extra></extra>"}
         figure.add_scatter(x=x, y=_scaled(previous_wh, 1000), mode="lines", line=line, **shown_as)
-    shown = range(0, len(bars), max(1, -(-len(bars) // 12)))
+    shown = range(0, len(bars), max(1, -(-len(bars) // 8)))
     words = [tick_words(bars[i].bucket, grain, form) for i in shown]
-    figure.update_xaxes(tickvals=list(shown), ticktext=words, showspikes=False)
+    figure.update_xaxes(tickvals=list(shown), ticktext=words, showspikes=False, tickangle=0)
     figure.update_yaxes(rangemode="tozero", ticksuffix=f"{NBSP}kWh", tickformat=",~r")
     figure.update_layout(hovermode="x", margin={"l": 76})
     return figure

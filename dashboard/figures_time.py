@@ -141,7 +141,7 @@ def spent_chart(
         )  # fmt: skip
     shown = range(0, len(spent), max(1, -(-len(spent) // 8)))
     figure.update_xaxes(
-        type="category", tickvals=[x[i] for i in shown], showspikes=False,
+        type="category", tickangle=0, tickvals=[x[i] for i in shown], showspikes=False,
         ticktext=[tick_words(spent[i].bucket, grain, form) for i in shown],
     )  # fmt: skip
     figure.update_yaxes(rangemode="tozero", ticksuffix="\u00a0%")

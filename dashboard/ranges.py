@@ -67,9 +67,10 @@ def period_of(days: Days, zone: ZoneInfo) -> Period:
 def _day(text: str) -> date | None:
     """2026-10-01 and nothing else: other ways of ISO 8601 would be accepted by accident."""
     try:
-        return date.fromisoformat(text) if len(text) == 10 and text.isascii() else None
+        found = date.fromisoformat(text)
     except ValueError:
         return None
+    return found if found.isoformat() == text else None
 
 
 def _years_before(day: date, years: int) -> date:

@@ -132,3 +132,17 @@
   window.addEventListener("beforeprint", light);
   window.addEventListener("afterprint", back);
 })(window.kilowatch);
+
+/* The week by hour: arrows go from cell to cell. */
+document.addEventListener("keydown", (event) => {
+  const link = event.target.closest && event.target.closest("#week-cells td > a");
+  const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+  if (!link || !step) return;
+  const cell = link.parentElement, row = cell.parentElement.parentElement.rows[cell.parentElement.sectionRowIndex + step[0]];
+  const next = row && row.cells[cell.cellIndex + step[1]], to = next && next.querySelector("a");
+  if (!to) return;
+  event.preventDefault();
+  link.tabIndex = -1;
+  to.tabIndex = 0;
+  to.focus();
+});

@@ -1,17 +1,6 @@
-/* Small things of single pages: the site filter of the energy page, and names and roles for groups of choices. */
+/* Small things of single pages: names and roles for groups of choices. */
 (function (kw) {
   "use strict";
-  kw.mount("energy-site", (select) => {
-    const address = new URL(location.href);
-    select.value = address.searchParams.get("site") || "";
-    select.addEventListener("change", () => {
-      address.searchParams.delete("station");
-      if (select.value) address.searchParams.set("site", select.value);
-      else address.searchParams.delete("site");
-      kw.go(address.pathname + address.search);
-    });
-  });
-
   /* Dash says list box and options of what are radio buttons and check boxes: a group, to those who listen. */
   function mend(group) {
     const list = group.querySelector(".dash-options-list");

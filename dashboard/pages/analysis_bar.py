@@ -116,6 +116,12 @@ def takeaways(view: View, period: Period, name: str, graph_id: str = "") -> list
     return [*parts, *([png_button(graph_id, file_name(view, period, name))] if graph_id else [])]
 
 
+def chart_legend(*shapes: tuple[str, str]) -> Child:
+    """What a chart's lines and colours are: (class of the swatch, words), above it."""
+    marks = [html.Span([html.I(className=f"swatch {kind}"), words]) for kind, words in shapes]
+    return html.Div(marks, className="chart-legend")
+
+
 def png_button(graph_id: str, name: str) -> Child:
     """A picture of one chart, made by the browser; `name`: the file's, without .png."""
     held = {"data-png": graph_id, "data-name": name}

@@ -22,7 +22,7 @@ from dashboard.format import UNKNOWN, Format
 from dashboard.i18n import formatter, t, theme
 from dashboard.load import Energy
 from dashboard.pages.analysis import Against, period_words, sessions_href
-from dashboard.pages.analysis_bar import file_name, takeaways
+from dashboard.pages.analysis_bar import chart_legend, file_name, takeaways
 from dashboard.pages.analysis_compare import Measure, changed, relative, side_by_side
 from dashboard.pages.energy_view import GRAINS, Part, View, buckets
 from dashboard.pages.frame import named
@@ -33,14 +33,16 @@ STATIONS = 50
 def strip(view: View, mine: Part, other: Part | None, now: datetime) -> Child:
     """The sum of the bars below, what it is made of, and the most that was taken at once."""
     form, found = formatter(), mine.energy
-    total, before = found.total_wh, other.energy.total_wh if other else None
-    value = form.number(total / 1000, 2 if total < 100_000 else 0)
-    sessions = [form.number(found.sessions),
-                changed(found.sessions, other.energy.sessions if other else None)]  # fmt: skip
+    # of a time that was not measured as a whole nothing can be said
+    whole = other if other and other.known_from <= other.period.start else None
+    before, begun = (whole.energy.total_wh, whole.energy.sessions) if whole else (None, None)
+    total = found.total_wh
+    value = [form.number(total / 1000, 2 if total < 100_000 else 0), html.Small("kWh")]
+    sessions = [form.number(found.sessions), changed(found.sessions, begun)]
     return figure_strip(
         [
-            figure_tile(t("Energy"), [value, " ", changed(total, before)], t("Sum of all bars"),
-                        unit="kWh", help="energy_delivered", id="energy-total"),
+            figure_tile(t("Energy"), [*value, changed(total, before)], t("Sum of all bars"),
+                        help="energy_delivered", id="energy-total"),
             figure_tile(t("Sessions begun"), sessions, href=view.sessions(*_ends(mine)),
                         help="sessions_begun", id="energy-sessions"),
             figure_tile(t("Per session"), form.kwh(mine.per_session, 1),
@@ -110,8 +112,8 @@ def previous_of(grain: str, bars: Sequence[Bar], other: Part | None) -> list[int
     if other is None:
         return []
     of = other.period
-    held = [other.energy.buckets.get(begin.astimezone(UTC), 0)
-            for begin, _ in buckets(grain, of.start, of.end, of.zone)]  # fmt: skip
+    held = [other.energy.buckets.get(begin.astimezone(UTC), 0 if end > other.known_from else None)
+            for begin, end in buckets(grain, of.start, of.end, of.zone)]  # fmt: skip
     return [held[n] if n < len(held) else None for n in range(len(bars))]
 
 
@@ -128,13 +130,9 @@ def chart(
     figure = energy_bars(drawn, form, theme(), grain, previous, labels)
     graph = dcc.Graph(id="energy-chart", figure=figure, config=config(form), className="pb",
                       style={"height": 300})  # fmt: skip
-    right = [_legend(against)] if other else []
-    right += takeaways(view, mine.period, "energy", "energy-chart")
-    return panel(heading, graph, _numbers(grain, drawn, previous, against), sub=sub, right=right)
-
-
-def _legend(against: str) -> Child:
-    return html.Span([html.I(className="swatch dashed"), against], className="chart-legend")
+    legend = [chart_legend(("dashed", against))] if other else []
+    return panel(heading, *legend, graph, _numbers(grain, drawn, previous, against), sub=sub,
+                 right=takeaways(view, mine.period, "energy", "energy-chart"))  # fmt: skip
 
 
 def _numbers(grain: str, drawn: Sequence[Bar], previous: list[int | None], against: str) -> Child:

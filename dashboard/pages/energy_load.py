@@ -16,7 +16,7 @@ from dashboard.format import UNKNOWN
 from dashboard.i18n import formatter, t, theme
 from dashboard.load_curve import Load, SitePeak
 from dashboard.pages.analysis import last_day, period_words, sessions_href
-from dashboard.pages.analysis_bar import file_name, takeaways
+from dashboard.pages.analysis_bar import chart_legend, file_name, takeaways
 from dashboard.pages.energy_view import Part, View
 from dashboard.pages.frame import named
 from dashboard.periods import Period
@@ -35,9 +35,10 @@ def curve(view: View, mine: Part, other: Part | None, against: str, now: datetim
     drawn = Day(found.mean_w, worst, held, mine.limit_w)
     graph = dcc.Graph(id="load-chart", figure=load_chart(drawn, form, theme(), labels),
                       config=config(form), className="pb", style={"height": 300})  # fmt: skip
-    right = [_legend(labels, has_other=bool(held)),
-             *takeaways(view, mine.period, "energy-load", "load-chart")]  # fmt: skip
-    return panel(heading, graph, _numbers(found, worst, labels, view, day), right=right,
+    shapes = [("st-charging", labels["mean"]), ("thin", labels["worst"])]
+    legend = chart_legend(*shapes, *([("dashed", against)] if any(held) else []))
+    return panel(heading, legend, graph, _numbers(found, worst, labels, view, day),
+                 right=takeaways(view, mine.period, "energy-load", "load-chart"),
                  sub=_sub(found, mine.period), id="load-day")  # fmt: skip
 
 
@@ -46,19 +47,15 @@ def _sub(found: Load, period: Period) -> str:
     return words if found.period == period else f"{words} ({t('the last year of it')})"
 
 
-def _legend(labels: dict[str, str], *, has_other: bool) -> Child:
-    parts = [html.Span([html.I(className="swatch st-charging"), labels["mean"]]),
-             html.Span([html.I(className="swatch thin"), labels["worst"]])]  # fmt: skip
-    if has_other:
-        parts.append(html.Span([html.I(className="swatch dashed"), labels["other"]]))
-    return html.Span(parts, className="chart-legend")
-
-
 def _numbers(
     found: Load, worst: Sequence[float | None], labels: dict[str, str], view: View, day: date
 ) -> Child:
     form = formatter()
-    columns = [Column(t("Quarter of an hour")), Column(labels["mean"], "num"), Column(labels["worst"], "num")]
+    columns = [
+        Column(t("Quarter of an hour")),
+        Column(labels["mean"], "num"),
+        Column(labels["worst"], "num"),
+    ]
     rows = [[quarter_words(n), form.kw(found.mean_w[n]), form.kw(worst[n])] for n in range(96)]
     listed = html.Div(table(t("Load over the day"), columns, rows), className="ranking")
     behind = html.A(t("Sessions of {day}", day=labels["worst"]), href=view.sessions(day, day),

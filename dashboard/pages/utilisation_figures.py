@@ -21,7 +21,7 @@ from dashboard.figures import bucket_words, config
 from dashboard.figures_time import Spent, spent_chart
 from dashboard.i18n import formatter, mark, t, theme
 from dashboard.pages.analysis import Against, last_day, period_words
-from dashboard.pages.analysis_bar import takeaways
+from dashboard.pages.analysis_bar import chart_legend, takeaways
 from dashboard.pages.analysis_compare import Measure, changed, side_by_side
 from dashboard.pages.reliability_figures import bar_row
 from dashboard.pages.reliability_strip import delta, hours_words
@@ -55,6 +55,7 @@ def strip(mine: Part, other: Part | None, against: Against | None, named: str) -
     then = other.all if other else None
     before = then.seconds if then else Seconds()
     charging, charging_then = (share(s.charging, s.in_service) for s in (time, before))
+    whole = then if other and other.is_whole else None
     daily = per_day(now.energy_wh, time)
     daily_then = per_day(then.energy_wh, before) if then else None
     of = t("{part} of {whole}", part=hours_words(time.occupied), whole=hours_words(time.in_service))
@@ -84,7 +85,7 @@ def strip(mine: Part, other: Part | None, against: Against | None, named: str) -
                         help="kwh_per_evse_day", id="used-energy"),
             figure_tile(t("Successful charges"),
                         [form.number(sessions),
-                         changed(sessions, then.tries.succeeded if then else None)],
+                         changed(sessions, whole.tries.succeeded if whole else None)],
                         t("{energy} each", energy=form.kwh(share(now.energy_wh, sessions), 1)),
                         help="successful_charges", id="used-sessions"),
             figure_tile(t("Fullest hour"), peak_words(mine.hours, "occupied"),
@@ -194,10 +195,12 @@ def spent(view: View, mine: Part, other: Part | None, named: str) -> Child:
     figure = spent_chart(now, held, form, theme(), grain, labels, hrefs)
     graph = dcc.Graph(id="spent-chart", figure=figure, config=config(form),
                       style={"height": 262}, className="pb")  # fmt: skip
-    right = [_legend(labels, has_other=bool(held)),
-             *takeaways(view, mine.period, "utilisation-days", "spent-chart")]  # fmt: skip
-    return panel(title, graph, _numbers(now, hrefs, grain, labels, title),
-                 sub=t("% of time in service"), right=right, id="used-days")  # fmt: skip
+    shapes = [("st-charging", "charging"), ("st-preparing", "preparing"), ("st-finished", "idle"),
+              *([("dashed", "previous")] if held else [])]  # fmt: skip
+    legend = chart_legend(*((kind, labels[name]) for kind, name in shapes))
+    return panel(title, legend, graph, _numbers(now, hrefs, grain, labels, title),
+                 sub=t("% of time in service"), id="used-days",
+                 right=takeaways(view, mine.period, "utilisation-days", "spent-chart"))  # fmt: skip
 
 
 def _days(one: Spent, grain: str, period: Period) -> tuple[date, date]:
@@ -221,14 +224,6 @@ def _numbers(
                Column(labels["idle"], "num"), Column(labels["preparing"], "num")]  # fmt: skip
     return html.Details([html.Summary(t("As a table")), table(title, columns, rows)],
                         className="pb")  # fmt: skip
-
-
-def _legend(labels: dict[str, str], *, has_other: bool) -> Child:
-    shapes = (("charging", "charging"), ("preparing", "preparing"), ("idle", "finished"))
-    marks = [html.Span([html.I(className=f"st-{shape} swatch"), labels[name]])
-             for name, shape in shapes]  # fmt: skip
-    before = html.Span([html.I(className="swatch dashed"), labels["previous"]])
-    return html.Span([*marks, *([before] if has_other else [])], className="chart-legend")
 
 
 def occupied(one: Spent) -> float | None:

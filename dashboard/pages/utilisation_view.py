@@ -65,6 +65,11 @@ class Part:
     hours: utilisation.Week
 
     @property
+    def is_whole(self) -> bool:
+        """Whether time was counted from its beginning on: else counts can't be held against it."""
+        return bool(self.spent) and self.spent[0].charging is not None
+
+    @property
     def all(self) -> Group:
         return together(self.lines)
 

@@ -94,11 +94,11 @@ def test_a_maintenance_window_is_planned_for_a_site(
 
 def test_the_month_and_the_site_stand_in_the_address(open_page: Any, past: Past) -> None:
     page = open_page("/app/reliability")
-    page.locator("#past-site").select_option(label="Mora")
+    page.locator("#view-site").select_option(label="Mora")
     page.wait_for_url(f"**site={past.sites[1]}*")
     expect(page.locator("#past-groups")).to_contain_text("MOR-01")
-    expect(page.locator("#past-site")).to_have_value(str(past.sites[1]))
+    expect(page.locator("#view-site")).to_have_value(str(past.sites[1]))
     month = page.locator("#past-month option").nth(2).get_attribute("value")
     page.locator("#past-month").select_option(month)
     page.wait_for_url(f"**month={month}*")
-    expect(page.locator("#past-site")).to_have_value(str(past.sites[1]))
+    expect(page.locator("#view-site")).to_have_value(str(past.sites[1]))
