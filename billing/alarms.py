@@ -34,6 +34,7 @@ class Alarm(NamedTuple):
     resolution: str | None
     cause: str | None
     stations: int
+    station_ids: list[str]
     alerts: list[dict[str, Any]]
 
 
@@ -91,7 +92,6 @@ def _texts(t: Tongue, about: Alarm, event: str) -> list[str]:
 
 
 def _stations(t: Tongue, about: Alarm) -> str:
-    names = sorted({one["station_id"] for one in about.alerts if one["station_id"]})
-    more = max(about.stations - MOST, 0)
-    shown = ", ".join(names[:MOST])
-    return f"{shown} {t.say('alarm_more', str(more))}" if more else shown
+    shown = ", ".join(about.station_ids[:MOST])
+    more = about.stations - MOST
+    return f"{shown} {t.say('alarm_more', str(more))}" if more > 0 else shown

@@ -137,6 +137,6 @@ def document(connection: Connection, incident_id: int, base_url: str) -> dict[st
     names = (
         "incident_id", "kind", "severity", "grouped_by", "detail", "site_id", "site", "zone",
         "opened_at", "noticed_at", "acknowledged_at", "resolved_at", "resolution", "cause",
-        "stations", "alerts",
+        "stations", "station_ids", "alerts",
     )  # fmt: skip
     return dict(zip(names, row, strict=True)) | {"url": f"{base_url}/app/incident/{incident_id}"}

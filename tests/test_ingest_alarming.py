@@ -100,6 +100,10 @@ def events(hook: Hook) -> list[str]:
 def test_a_webhook_hears_of_an_incident_and_of_its_end(desk: Desk, hook: Hook) -> None:
     desk.rule(desk.receiver(hook.address))
     incident_id = desk.incident("critical", "site_dark")
+    desk.run("INSERT INTO site (site_id, operator_id, name) VALUES (3, 1, 'Torget')")
+    desk.run("UPDATE incident SET site_id = 3")
+    desk.run("INSERT INTO station (station_id, site_id, contact_changed_at)"
+             " VALUES ('S1', 3, now()), ('S2', 3, now()), ('S3', 3, NULL)")  # fmt: skip
     assert desk.round() == [("raised", "sent")]
     assert desk.round(60) == [("raised", "sent")]
     desk.end(incident_id)
@@ -109,10 +113,11 @@ def test_a_webhook_hears_of_an_incident_and_of_its_end(desk: Desk, hook: Hook) -
     assert all(one.is_signed for one in hook.got)
     first = hook.got[0]
     assert first.document["id"] == first.headers["Kilowatch-Delivery"]
-    assert first.document["text"] == "Alert (critical): Whole site without contact"
+    assert first.document["text"] == "Alert (critical): Whole site without contact, Torget"
     about = first.document["incident"]
     assert about["url"] == f"{BASE}/app/incident/{incident_id}"
     assert (about["kind"], about["severity"], about["alerts"]) == ("site_dark", "critical", [])
+    assert (about["stations"], about["station_ids"]) == (2, ["S1", "S2"])  # before its alerts
     assert hook.got[1].document["incident"]["resolution"] == "over"
 
 

@@ -172,13 +172,22 @@ WHERE delivery_id = :delivery_id AND state = 'waiting';
 SELECT i.incident_id, i.kind, i.severity, i.grouped_by, i.detail, i.site_id, s.name AS site,
     coalesce(s.time_zone, (SELECT time_zone FROM operator ORDER BY operator_id LIMIT 1)) AS zone,
     i.opened_at, i.noticed_at, i.acknowledged_at, i.resolved_at, i.resolution, i.cause,
-    (SELECT count(DISTINCT a.station_id) FROM alert a
-        WHERE a.incident_id = i.incident_id) AS stations,
+    g.stations, g.station_ids,
     coalesce((SELECT jsonb_agg(to_jsonb(a)) FROM (
         SELECT a.kind, a.station_id, a.evse_id, a.raised_at, a.resolved_at FROM alert a
         WHERE a.incident_id = i.incident_id
         ORDER BY a.resolved_at IS NOT NULL, a.station_id, a.evse_id LIMIT 50) a), '[]') AS alerts
 FROM incident i LEFT JOIN site s USING (site_id)
+CROSS JOIN LATERAL (
+    -- all of a dark site is dark, also before its alerts have been raised
+    SELECT count(*) AS stations,
+        coalesce((array_agg(x.station_id ORDER BY x.station_id))[1 : 50], '{}') AS station_ids
+    FROM (SELECT a.station_id FROM alert a
+        WHERE a.incident_id = i.incident_id AND a.station_id IS NOT NULL
+        UNION SELECT d.station_id FROM station d
+        WHERE d.site_id = i.site_id AND d.contact_changed_at IS NOT NULL
+            AND (i.kind = 'site_dark' OR i.kind = 'router_down' AND d.router = i.group_key)) x
+) g
 WHERE i.incident_id = :incident_id;
 
 -- name: forget_messages(before)!
