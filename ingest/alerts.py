@@ -68,6 +68,7 @@ def gather(connection: Connection, now: datetime) -> None:
     """Alerts join the incident that explains them; incidents end with what they are made of."""
     kinds = Jsonb([{"kind": kind, **about._asdict()} for kind, about in KINDS.items()])
     queries.plan_alerts(connection, now=now, never=list(NEVER_PLANNED))
+    queries.dismiss_alerts(connection)
     queries.merge_routers(connection, now=now)
     queries.reopen_incidents(connection, now=now, window=FLAP_WINDOW)
     open_builds(connection, now)

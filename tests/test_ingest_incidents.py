@@ -294,6 +294,21 @@ def test_a_false_alarm_stays_one_until_it_is_over(network: Network, stations: in
     assert network.watch() == [before]
 
 
+def test_a_dark_site_dismissed_before_its_alerts_takes_them_with_it(network: Network) -> None:
+    for name in ("S0", "S1"):
+        network.add(name)
+    network.lose("S0", "S1")
+    network.wait(10)
+    assert network.watch() == [("site_dark", "Dock")]
+    assert network.run("SELECT count(*) FROM alert") == [(0,)]
+    assert network.run(FALSE_ALARM) == [(1,)]
+    network.wait(30)
+    network.run("UPDATE incident SET resolved_at = resolved_at - interval '20 seconds'")
+    for _ in range(2):
+        assert network.watch() == []
+    assert network.run("SELECT count(*), count(dismissed_at) FROM alert") == [(2, 2)]
+
+
 def test_a_decommissioned_site_is_not_dark(network: Network) -> None:
     for name in ("S0", "S1"):
         network.add(name)

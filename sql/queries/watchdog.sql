@@ -135,6 +135,16 @@ FROM (
 ) p
 WHERE a.alert_id = p.alert_id AND a.planned_until IS DISTINCT FROM p.until_at;
 
+-- name: dismiss_alerts!
+-- A dark site or router that staff called a false alarm before its stations' alerts were raised: those
+-- are part of it.
+UPDATE alert a SET dismissed_at = f.resolved_at, dismissed_by = f.resolved_by
+FROM station s JOIN incident f ON f.site_id = s.site_id AND f.resolution = 'false_alarm'
+    AND (f.kind = 'site_dark' OR f.kind = 'router_down' AND f.group_key = s.router)
+    AND f.resolved_at > s.contact_changed_at
+WHERE a.station_id = s.station_id AND a.kind = 'offline' AND a.resolved_at IS NULL
+    AND a.incident_id IS NULL AND a.dismissed_at IS NULL;
+
 -- name: failures_by_build(kinds)
 -- Open alerts of stations whose build is known: what kind, which build, where, since when.
 SELECT a.kind, a.kind || ': ' || concat_ws(' ', s.vendor, s.model, s.firmware_version) AS group_key,
