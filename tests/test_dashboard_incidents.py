@@ -173,7 +173,7 @@ def test_an_empty_database_gives_calm_pages(alice: FlaskClient) -> None:
     assert "No open incidents" in handover
     assert "Nothing was resolved yet" in handover
     assert "Every station has been in contact" in page(alice, "/app/rollout")
-    assert "Nothing is excluded" in page(alice, "/app/maintenance")
+    assert "No maintenance is planned" in page(alice, "/app/maintenance")
     rules = page(alice, "/app/incidents/rules")
     assert "No rules yet" in rules
     assert "No messages yet" in rules

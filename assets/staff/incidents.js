@@ -80,7 +80,7 @@
   const HARMED = new Set(["faulted", "unknown", "silent", "derated", "unavailable"]);
   function statesOf(incident) {
     const rows = (store.stations.get(incident.station_id)?.evses || []).map((evse) => store.rows.get(evse.evse_key)).filter(Boolean);
-    return rows.filter((row) => HARMED.has(row.state)).map(kw.words).join(" · ");
+    return [...new Set(rows.filter((row) => HARMED.has(row.state)).map(kw.words))].join(" · ");
   }
 
   // our own kinds have words in both languages; what a person wrote stands as written
@@ -249,7 +249,7 @@
       const input = field.matches("input") ? field : field.querySelector("input");
       if (!input) return;
       input.type = type;
-      input.step = "1";
+      input.step = "60";
     });
   }
   kw.mount("handover-print", (button) => button.addEventListener("click", () => window.print()));

@@ -51,9 +51,10 @@
   /* One incident in as few words as say what to do. */
   function row(incident) {
     const own = kw.incidents, none = own.noneFree(incident) && incident.stations < 2;
-    const harm = [own.count(incident), incident.drivers ? own.plural("drivers", incident.drivers) : ""].filter(Boolean).join(", ");
+    const where = incident.stations === 1 && incident.station_id ? incident.station_id : own.count(incident), fault = kw.page().words["fault." + incident.cause];
+    const harm = [where, incident.drivers ? own.plural("drivers", incident.drivers) : ""].filter(Boolean).join(", ");
     const title = none ? kw.t("wall.none_free", { site: incident.site }) : own.title(incident, "wall.");
-    const said = el("div", { class: "words" }, el("div", { class: "t" }, title), el("div", { class: "c" }, [harm, own.next(incident)].filter(Boolean).join(" · ")));
+    const said = el("div", { class: "words" }, el("div", { class: "t" }, title), el("div", { class: "c" }, [harm, fault, own.next(incident)].filter(Boolean).join(" · ")));
     const owner = incident.owner ? el("div", { class: "own" }, incident.owner.split(/[ @]/)[0]) : el("div", { class: "own" }, el("b", {}, kw.t("nobody_short")));
     const side = el("div", { class: "side" }, el("div", { class: "age", "data-since": incident.opened_at }, kw.age(store.at - incident.opened_at)), owner);
     return el("li", { class: incident.severity === "critical" ? "crit" : null, "data-id": incident.incident_id }, kw.glyph(own.glyph(incident)), said, side);

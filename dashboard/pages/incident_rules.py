@@ -6,7 +6,17 @@ from typing import Any
 from dash import html
 
 from dashboard import incidents, rules
-from dashboard.components import Child, Column, badge, button, empty_state, link, panel, table
+from dashboard.components import (
+    Child,
+    Column,
+    badge,
+    button,
+    empty_state,
+    glyph,
+    link,
+    panel,
+    table,
+)
 from dashboard.data import Row
 from dashboard.i18n import formatter, mark, t
 from dashboard.pages import incident_rules_act as act
@@ -45,7 +55,9 @@ def layout(**parameters: Any) -> Child:
 def rules_panel(found: rules.Setup) -> Child:
     columns = [Column(t("Which incidents"), "ell"), Column(t("After")), Column(t("Told to")),
                Column(t("Then")), Column("")]  # fmt: skip
-    nothing = empty_state(t("No rules yet"), t("Nobody is told of incidents outside of this page."))
+    told = t("Nobody is told of incidents outside of this page.")
+    nothing = html.Div([glyph("silent", 18), html.P(t("No rules yet"), className="strong"),
+                        html.P(told)], className="note")  # fmt: skip
     listed = table(t("Rules"), columns, [_rule(row) for row in found.rules], empty=nothing)
     told = t("At once, unless it is quiet where the incident is; critical ones always.")
     return panel(t("Rules"), listed, html.P(told, className="block mut"), id="rules-list")

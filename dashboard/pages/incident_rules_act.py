@@ -18,6 +18,7 @@ from dashboard.rules import WRONG, Setup, WrongError
 
 RECEIVER = ("name", "channel", "address", "secret", "language", "quiet_from", "quiet_until")
 RULE = ("kind", "severity", "site", "delay", "receiver", "escalate_after", "escalate_to")
+UNITS = {"seconds": "s", "days": "d", "pct": "%", "times": "\u00d7", "wh": "Wh"}
 NAMES = {
     "grace": mark("out of contact for"), "together": mark("lost within"),
     "patience": mark("lasts for"), "shown": mark("told for"),
@@ -129,11 +130,11 @@ def threshold_form(row: Row) -> Child:
     about = {"kind": row["kind"], "name": row["name"]}
     value = _text(row["value"])
     label = f"{kind_words(row['kind'])}, {name_words(row['name'])}"
-    bounds = f"{row['least']}\u2013{row['most']}"
+    bounds = f"{row['least']}\u2013{row['most']}\u2009{UNITS[row['unit']]}"
     field = dcc.Input(value, id={"type": "threshold-value", **about}, className="field short",
                       placeholder=bounds, maxLength=9, autoComplete="off")  # fmt: skip
     named = html.Label([html.Span(label, className="vh"), field],
-                       title=t("{range} {unit}", range=bounds, unit=row["unit"]))  # fmt: skip
+                       title=bounds)  # fmt: skip
     send = button(t("Set"), kind="ghost", id={"type": "threshold-set", **about})
     told = html.Span(id={"type": "threshold-told", **about}, role="status")
     return html.Span([named, send, told], className="ways")

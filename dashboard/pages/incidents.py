@@ -70,8 +70,8 @@ def layout(**parameters: Any) -> Child:
     states = [(t("Open"), view.href(state="open", before=""), view.state == "open"),
               (t("Past"), view.href(state="past", before=""), view.state == "past")]  # fmt: skip
     shown = past(view) if view.state == "past" else opened()
-    controls = [segments(states, t("Which incidents")), *filters(view), spacer(), live_stamp()]
-    body = [*deeds(), html.Div(shown, className="incidents wide-list")]
+    controls = [segments(states, t("Which incidents")), spacer(), live_stamp()]
+    body = [*deeds(), *filters(view), html.Div(shown, className="incidents wide-list")]
     return frame("incidents", t("Incidents"), body, controls)
 
 

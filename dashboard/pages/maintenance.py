@@ -11,7 +11,7 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from dashboard import data, exclusions, shifts
 from dashboard.auth import require_role
-from dashboard.components import Child, button, glyph, panel
+from dashboard.components import Child, button, empty_state, glyph, panel
 from dashboard.i18n import formatter, mark, t
 from dashboard.pages.frame import Page, frame, live_stamp, spacer, title
 from dashboard.pages.ledger_refund import problem
@@ -49,8 +49,14 @@ def _pick(site: str) -> Child:
 
 def windows(site_id: int | None, now: datetime) -> Child:
     """The list that follows when one is planned."""
+    return html.Div(_listed(site_id, now), id="exclusions-list")
+
+
+def _listed(site_id: int | None, now: datetime) -> Child:
     rows = shifts.read_windows(now, site_id)
-    return html.Div(listed(rows, now, shifts.MOST), id="exclusions-list")
+    if not rows:
+        return empty_state(t("No maintenance is planned"), t("Nor was any in the last 90 days."))
+    return listed(rows, now, shifts.MOST)
 
 
 def form(what: Child, site_id: int | None, now: datetime, *, foot: str = "") -> Child:
@@ -104,10 +110,8 @@ def register(staff: Dash) -> None:
             exclusions.exclude(wish)
         except exclusions.WrongError as wrong:
             return problem(t(exclusions.WRONG[wrong.what])), no_update
-        now = datetime.now(UTC)
         told = [glyph("finished"), html.Span(t("It is planned: no alarms there until it is over."))]
-        rows = shifts.read_windows(now, site_id)
-        return html.Div(told, className="guard ok"), listed(rows, now, shifts.MOST)
+        return html.Div(told, className="guard ok"), _listed(site_id, datetime.now(UTC))
 
 
 PAGE = Page("maintenance", "/maintenance", title(mark("Maintenance")), layout, register=register)

@@ -23,7 +23,7 @@ from dashboard.components import (
     table,
 )
 from dashboard.data import Row
-from dashboard.i18n import formatter, mark, t
+from dashboard.i18n import formatter, mark, t, tn
 from dashboard.pages.frame import Page, frame, live_stamp, spacer, title
 from dashboard.pages.reliability_words import STAGES
 
@@ -81,9 +81,9 @@ def figures(found: rollouts.Rollout, view: View) -> Child:
         for step in STEPS
     ]  # fmt: skip
     attempts = sum(row["attempts"] for row in found.refused)
-    tiles.append(figure_tile(t("Refused connections, 7 days"), form.number(attempts),
-                             t("{n} names", n=len({row["station_id"] for row in found.refused})),
-                             id="rollout-refused"))  # fmt: skip
+    names = tn("{n} name", "{n} names", len({row["station_id"] for row in found.refused}))
+    label = t("Refused connections, 7 days")
+    tiles.append(figure_tile(label, form.number(attempts), names, id="rollout-refused"))
     return figure_strip(tiles, id="rollout-figures")
 
 

@@ -18,9 +18,13 @@ from dashboard.pages.frame import Page, title, words
 BLANK = "\u2013"
 # state, its word in the foot
 FOOT = (
-    ("available", mark("free")), ("charging", mark("charging")), ("suspended", mark("idle")),
-    ("faulted", mark("down")), ("unavailable", mark("closed")), ("unknown", mark("no contact")),
-)  # fmt: skip
+    ("available", mark("free evses")),
+    ("charging", mark("charging now")),
+    ("suspended", mark("idle")),
+    ("faulted", mark("down")),
+    ("unavailable", mark("closed by us")),
+    ("unknown", mark("no contact")),
+)
 
 
 def layout(**_parts: Any) -> Child:

@@ -222,6 +222,11 @@ VALUES: dict[str, list[Any]] = {
     "amount": [None],
     "evse_keys": [None, list(range(100))],
     "sort": ["time", "length", "cost"],
+    "severity": [None, "high"],
+    "kind": [None, "offline"],
+    "owner": [None, "Carol"],
+    "pattern": [None, "%N%"],
+    "step": ["expected", "connected", "proven"],
     "first_key": [1],
     "weekday": [1, 3, 7],
     "hour": [8, 12, 17],
@@ -297,6 +302,22 @@ MEANT: dict[str, dict[str, str]] = {
         for name in ("site_id", "station_id", "evse_key", "from_at", "until_at", "reason")
     },
     "finance/disputes_of": {"payment_id": "SELECT payment_id FROM dispute"},
+    "incidents/deeds_of": {
+        name: f"SELECT {column} FROM audit_log WHERE subject LIKE 'incident %'"  # noqa: S608
+        for name, column in (("subject", "subject"), ("since", "at"))
+    },
+    "incidents/past": {
+        "before_id": "SELECT * FROM (VALUES (1::bigint), (2^62::bigint)) v",
+        "site_id": "SELECT NULL::integer",
+    },
+    "incidents/evses_of_site": {"site_id": "SELECT site_id FROM site ORDER BY site_id"},
+    "incidents/alerts_of": {"incident_id": "SELECT incident_id FROM alert"},
+    "incidents/notes_of": {"incident_ids": "SELECT array_agg(incident_id) FROM incident"},
+    "incidents/messages_of": {
+        "incident_id": "SELECT incident_id FROM delivery WHERE incident_id IS NOT NULL"
+    },
+    "rollout/stations": {"site_id": "SELECT NULL::integer", "after": "SELECT ''"},
+    "rules/deliveries": {"before_id": "SELECT 2^62::bigint"},
 }
 
 

@@ -56,6 +56,7 @@ def make(connection: Connection, dsn: str, folder: Path) -> None:
     exclude(connection, names)
     know(connection, names[0])
     work(connection)
+    staff(connection)
     sell(connection, folder)
     add_files(connection)
 
@@ -123,6 +124,53 @@ def know(connection: Connection, name: str) -> None:
     connection.execute(
         "INSERT INTO command (station_id, action, status, requested_at, finished_at, response)"
         " VALUES (%s, 'GetConfiguration', 'answered', %s, %s, '{}')", [name, NOW, NOW],
+    )  # fmt: skip
+
+
+def staff(connection: Connection) -> None:
+    """A shift in the control room: one incident given away with a note, one over, a window planned,
+    somebody told, a stranger refused, a station that is expected, the list handed over."""
+    hour, day = timedelta(hours=1), timedelta(days=1)
+    connection.execute(
+        "WITH i AS (INSERT INTO incident (kind, severity, site_id, opened_at, resolved_at,"
+        " resolution) VALUES ('faulted', 'high', 701, %s, %s, 'over') RETURNING incident_id)"
+        " INSERT INTO alert (incident_id, kind, station_id, evse_id, raised_at, resolved_at)"
+        " SELECT incident_id, 'faulted', 'N0', 1, %s, %s FROM i",
+        [NOW - 3 * hour, NOW - 2 * hour, NOW - 3 * hour, NOW - 2 * hour],
+    )
+    connection.execute(
+        "INSERT INTO incident_note (incident_id, at, author, text)"
+        " SELECT incident_id, %s, 'Carol', 'looked at it' FROM incident", [NOW - hour],
+    )  # fmt: skip
+    connection.execute(
+        "INSERT INTO audit_log (at, actor, action, subject, detail) SELECT %s, %s,"
+        " 'assign_incident', 'incident ' || incident_id, '{\"owner\": \"Carol\"}' FROM incident",
+        [NOW - hour, CAROL],
+    )
+    connection.execute("INSERT INTO receiver (name, channel, address) VALUES"
+                       " ('On call', 'email', %s)", [CAROL])  # fmt: skip
+    connection.execute("INSERT INTO alert_rule (receiver_id) SELECT receiver_id FROM receiver")
+    connection.execute("INSERT INTO app_user (email, name, role, password_hash)"
+                       " VALUES ('olle@example.org', 'Olle', 'operator', 'x')")  # fmt: skip
+    connection.execute(
+        "INSERT INTO delivery (incident_id, receiver_id, event, created_at)"
+        " SELECT incident_id, receiver_id, 'raised', %s FROM incident, receiver", [NOW - hour],
+    )  # fmt: skip
+    connection.execute(
+        "INSERT INTO watch_threshold (kind, name, unit, standard, least, most)"
+        " VALUES ('offline', 'grace', 'seconds', 20, 5, 3600) ON CONFLICT DO NOTHING"
+    )
+    connection.execute("INSERT INTO handover (at, author, text) VALUES (%s, 'Carol', 'all calm')",
+                       [NOW - 4 * hour])  # fmt: skip
+    connection.execute(
+        "INSERT INTO outage_exclusion (site_id, from_at, until_at, reason, note, created_by)"
+        " VALUES (702, %s, %s, 'scheduled_maintenance', 'new cables', %s)",
+        [NOW + day, NOW + day + hour, CAROL],
+    )
+    connection.execute("INSERT INTO station (station_id, site_id) VALUES ('N9', 702)")
+    connection.execute(
+        "INSERT INTO connection_attempt (station_id, at, remote, reason)"
+        " VALUES ('N9', %s, '203.0.113.7', 'wrong password')", [NOW - hour],
     )  # fmt: skip
 
 
