@@ -21,6 +21,8 @@ KEEP = timedelta(days=400)
 
 def tell(connection: Connection, now: datetime) -> None:
     """One round: what is over or said, what is new, and what goes by e-mail."""
+    queries.recall_mails(connection, now=now)
+    queries.expire_mails(connection, now=now)
     queries.follow_mails(connection, now=now)
     queries.drop_messages(connection, now=now)
     queries.close_messages(connection)

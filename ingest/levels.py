@@ -44,6 +44,7 @@ LEVELS = (
     Level("job_failed", "failures", "times", at.JOB_FAILURES, 1, 1000),
     Level("job_failed", "late", "seconds", at.JOB_LATE, at.MINUTE, at.DAY),
     Level("certificate", "ahead_days", "days", at.CERTIFICATE_AHEAD_DAYS, 1, 365),
+    Level("undelivered", "late", "seconds", at.UNDELIVERED_LATE, 5 * at.MINUTE, at.DAY),
     Level("firmware", "stations", "times", at.BUILD_STATIONS, 2, 1000),
     Level("firmware", "sites", "times", at.BUILD_SITES, 1, 1000),
     Level("firmware", "window", "seconds", at.BUILD_WINDOW, at.MINUTE, 7 * at.DAY),

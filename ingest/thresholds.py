@@ -62,7 +62,7 @@ BUILD_USUAL_DAYS = 30
 PAYMENT_STUCK = 15 * MINUTE  # a hold is neither taken nor released
 JOB_FAILURES, JOB_LATE = 3, 15 * MINUTE  # in a row; beyond its next turn
 CERTIFICATE_AHEAD_DAYS = 21
-UNDELIVERED = DAY  # how long staff are told of a message that was given up
+UNDELIVERED, UNDELIVERED_LATE = DAY, HOUR  # how long staff are told of one given up; from when on
 
 # Alerts that come and go
 FLAP_WINDOW = 15 * MINUTE  # sooner again: the same alert goes on

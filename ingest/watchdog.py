@@ -147,7 +147,8 @@ OWN = (
         needs_contact=False, is_refreshed=True,
     ),
     Watch(
-        "undelivered", _query("undelivered", shown=at.UNDELIVERED), needs_contact=False,
-        is_refreshed=True,
+        "undelivered",
+        _query("undelivered", shown=at.UNDELIVERED, late=at.UNDELIVERED_LATE),
+        needs_contact=False, is_refreshed=True,
     ),
 )  # fmt: skip

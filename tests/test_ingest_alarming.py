@@ -475,6 +475,26 @@ def test_a_mail_that_is_refused_is_seen_in_the_delivery_and_is_nothing_for_finan
     assert desk.round(1) == [("raised", "sent")]
 
 
+def test_without_a_mail_server_alerts_wait_say_why_and_are_recalled(desk: Desk) -> None:
+    desk.now = desk.one("SELECT clock_timestamp()") + timedelta(seconds=1)
+    desk.rule(desk.receiver("dave@example.com"))
+    over, _ = desk.incident(), desk.incident()
+    desk.round()
+    assert send_mails(desk.connection, Settings(), desk.now) == 0
+    watch_own(desk.connection, desk.now)
+    assert desk.round(3601) == [("raised", "waiting")] * 2
+    assert {row[0] for row in desk.run("SELECT error FROM delivery")} == {
+        "not sent: KILOWATCH_SMTP_URL names no mail server"
+    }
+    assert desk.run("SELECT kind FROM alert") == []
+    watch_own(desk.connection, desk.now)
+    assert desk.run("SELECT kind, detail ->> 'deliveries' FROM alert") == [("undelivered", "2")]
+    desk.end(over)
+    assert desk.round(60) == [("raised", "dropped"), ("raised", "waiting")]
+    assert desk.round(86_400) == [("raised", "dropped"), ("raised", "failed")]
+    assert desk.one("SELECT count(*) FROM mail WHERE failed_at IS NULL") == 0
+
+
 def test_two_workers_queue_one_mail_each_message(desk: Desk, database: str) -> None:
     desk.rule(desk.receiver("dave@example.com"))
     for _ in range(20):

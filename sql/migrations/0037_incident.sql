@@ -167,6 +167,7 @@ CREATE TABLE delivery (
 );
 CREATE UNIQUE INDEX delivery_once ON delivery (incident_id, receiver_id, event, round);
 CREATE INDEX delivery_due ON delivery (next_at) WHERE state IN ('waiting', 'held');
+CREATE INDEX delivery_failed ON delivery (next_at) WHERE state = 'failed';
 CREATE INDEX delivery_unclosed ON delivery (incident_id)
     WHERE event IN ('raised', 'escalated') AND NOT is_closed;
 CREATE INDEX delivery_created ON delivery (created_at DESC);

@@ -118,6 +118,29 @@ UPDATE delivery d SET state = 'waiting', attempts = d.attempts + 1, mail_id = q.
 FROM due u JOIN queued q ON q.idempotency_key = 'delivery ' || u.delivery_id || ' ' || u.attempts
 WHERE d.delivery_id = u.delivery_id;
 
+-- name: recall_mails(now)!
+-- Mails that have not left yet and have nothing left to tell: without a mail server they wait for
+-- days.
+WITH gone AS (
+    UPDATE mail m SET failed_at = :now, error = 'recalled: nothing left to tell'
+    FROM delivery d JOIN incident i USING (incident_id)
+    WHERE d.mail_id = m.mail_id AND d.state = 'waiting' AND m.sent_at IS NULL
+        AND m.failed_at IS NULL
+        AND (m.claimed_until IS NULL OR m.claimed_until <= :now::timestamptz)
+        AND CASE d.event WHEN 'resolved' THEN i.resolved_at IS NULL
+            WHEN 'escalated' THEN i.resolved_at IS NOT NULL OR i.acknowledged_at IS NOT NULL
+            ELSE i.resolved_at IS NOT NULL END
+    RETURNING d.delivery_id
+)
+UPDATE delivery d SET state = 'dropped' FROM gone g WHERE d.delivery_id = g.delivery_id;
+
+-- name: expire_mails(now)!
+-- Alerts that no mail server has seen for a day are no news any more.
+UPDATE mail SET failed_at = :now, error = coalesce(error, 'not sent within a day')
+WHERE kind = 'alert' AND sent_at IS NULL AND failed_at IS NULL
+    AND created_at < :now::timestamptz - interval '1 day'
+    AND (claimed_until IS NULL OR claimed_until <= :now::timestamptz);
+
 -- name: follow_mails(now)!
 -- What became of the mails; what a mail server says of an address is not repeated.
 UPDATE delivery d SET error = f.error, sent_at = f.sent_at,

@@ -633,16 +633,24 @@ FROM certificate c LEFT JOIN station s USING (station_id)
 WHERE c.not_after <= :now::timestamptz + :ahead_days::integer * interval '1 day'
     AND (s.decommissioned_at > :now::timestamptz) IS NOT FALSE;
 
--- name: undelivered(now, shown)
--- Receivers who were not reached, and have not been since.
-SELECT NULL::text, NULL::integer, min(f.next_at), true,
+-- name: undelivered(now, shown, late)
+-- Receivers who have not been reached for a while, or were given up, and not reached since.
+SELECT NULL::text, NULL::integer, min(f.since), true,
     jsonb_build_object('receivers', jsonb_agg(DISTINCT r.name), 'deliveries', count(*),
         'error', max(f.error))
-FROM delivery f JOIN receiver r USING (receiver_id)
-WHERE f.state = 'failed' AND f.event <> 'test' AND r.is_active
-    AND f.next_at > :now::timestamptz - :shown::integer * interval '1 second'
-    AND NOT EXISTS (SELECT FROM delivery d WHERE d.receiver_id = f.receiver_id
-        AND d.state = 'sent' AND d.sent_at > f.next_at)
+FROM (
+    SELECT receiver_id, error, next_at AS since FROM delivery
+    WHERE state = 'failed' AND event <> 'test'
+        AND next_at > :now::timestamptz - :shown::integer * interval '1 second'
+    UNION ALL
+    SELECT receiver_id, error, created_at FROM delivery
+    -- (what was held for a night has been due for its attempts only)
+    WHERE state = 'waiting' AND event <> 'test' AND error IS NOT NULL
+        AND (mail_id IS NOT NULL OR attempts > 3)
+        AND created_at < :now::timestamptz - :late::integer * interval '1 second'
+) f JOIN receiver r USING (receiver_id)
+WHERE r.is_active AND NOT EXISTS (SELECT FROM delivery d
+    WHERE d.receiver_id = f.receiver_id AND d.state = 'sent' AND d.sent_at > f.since)
 HAVING count(*) > 0;
 
 -- What is normal for each evse.
