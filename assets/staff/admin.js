@@ -97,7 +97,10 @@
   function follow() {
     asking ||= setTimeout(() => {
       asking = 0;
-      if (byId("import-shown")) window.dash_clientside.set_props("import-tick", { data: Date.now() });
+      if (byId("import-shown")) {
+        const shown = Number(new URLSearchParams(location.search).get("import")) || null;
+        window.dash_clientside.set_props("import-tick", { data: [shown, Date.now()] });
+      }
     }, 200);
   }
   kw.on("finance", (news) => news.imports && follow());

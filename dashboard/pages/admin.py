@@ -47,7 +47,7 @@ def layout(**_parameters: Any) -> Child:
 def _figures(found: State, problems: list[str], now: datetime) -> Child:
     form = formatter()
     ready = t("Ready") if not problems else t("Not ready")
-    bad = [job for job in found.jobs if standing(job, now) != "finished"]
+    bad = [job for job in found.jobs if standing(job, now) != "available"]
     waiting = sum(queue["n"] for queue in found.queues)
     late = (now - found.complete_until).total_seconds()
     upto = t("now") if late < 60 else form.since(found.complete_until, now)
@@ -74,22 +74,22 @@ def _size(octets: int) -> tuple[float, str]:
 
 
 def standing(job: Row, now: datetime) -> str:
-    """finished: well; faulted: its last run failed; silent: it should have run again."""
+    """available: well; faulted: its last run failed; silent: it should have run again."""
     if job["error"] or job["failures"]:
         return "faulted"
     since = (now - job["started_at"]).total_seconds()
-    return "silent" if since > LATE_TURNS * job["every_seconds"] + LATE_SECONDS else "finished"
+    return "silent" if since > LATE_TURNS * job["every_seconds"] + LATE_SECONDS else "available"
 
 
-STANDING = {"finished": mark("Well"), "faulted": mark("Failing"), "silent": mark("Late")}
+STANDING = {"available": mark("Well"), "faulted": mark("Failing"), "silent": mark("Late")}
 
 
 def _jobs(found: State, now: datetime) -> Child:
     form = formatter()
-    columns = [Column(t("Job")), Column(t("State")), Column(t("Every"), "num"),
+    columns = [Column(t("Name")), Column(t("State")), Column(t("Every"), "num"),
                Column(t("Last run")), Column(t("Took"), "num"),
                Column(t("Last error"), "ell")]  # fmt: skip
-    order = ("faulted", "silent", "finished")
+    order = ("faulted", "silent", "available")
     jobs = sorted(found.jobs, key=lambda job: (order.index(standing(job, now)), job["job"]))
     rows = [
         [
@@ -158,7 +158,10 @@ def _workers(found: State) -> Child:
 def _kept(found: State) -> Child:
     words = {"meter_value": t("Readings"), "message_log": t("Messages")}
     pairs: list[tuple[str, Child]] = [
-        (words.get(row["relation"]) or str(row["relation"]), t("since {t}", t=stamp(row["kept_from"])))
+        (
+            words.get(row["relation"]) or str(row["relation"]),
+            t("since {t}", t=stamp(row["kept_from"])),
+        )
         for row in found.kept_from
     ]
     if not pairs:

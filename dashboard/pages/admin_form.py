@@ -21,6 +21,7 @@ from sql import RequestError
 from sql.fields import FieldError, FormError, RefusedError
 
 Values = dict[str, str]
+WIDE = 28  # letters of choices that fit beside their label
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,10 @@ def _line(key: str, one: Field) -> Child:
             className="seg",
         )
         label = html.Span(one.label, className="label")
+        is_wide = sum(len(word) for _, word in one.choices) > WIDE
         return html.Div(
-            [label, html.Div(chosen, className="choice", title=one.label), wrong], className="line"
+            [label, html.Div(chosen, className="choice", title=one.label), wrong],
+            className="line tall" if is_wide else "line",
         )
     listed: dict[str, Any] = {}
     parts: list[Child] = []

@@ -84,7 +84,9 @@ def shaped(state: str, words: str) -> Child:
 def filters(path: str, entries: Sequence[Child], send: str) -> Child:
     """A form that asks for an address: works without a callback, and the address can be shared."""
     go = html.Button(send, className="ctl", type="submit")
-    return html.Form([*entries, go], action=path, method="get", className="filters", role="search")
+    return html.Form(
+        [*entries, go], action=path, method="get", className="filters asked", role="search"
+    )
 
 
 def stamp(at: Any) -> str:

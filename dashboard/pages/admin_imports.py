@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, Output, dcc, html, no_update
 from flask_wtf.csrf import generate_csrf
 
 from dashboard import administration
@@ -51,7 +51,7 @@ def layout(**parameters: Any) -> Child:
     kind = asked(parameters, "kind")
     listed = panel(t("Imports"), html.Div(listing(), id="imports-listed"))
     shown = html.Div(one(chosen), id="import-shown")
-    state = [dcc.Store(id="import-tick"), dcc.Store(id="import-chosen", data=chosen)]
+    state = [dcc.Store(id="import-tick")]
     left = html.Div([shown, listed, *state], className="stack")
     side = _form(kind if kind in KINDS else "stations")
     return admin_page("imports", [html.Div([left, side], className="cols admin-cols")])
@@ -257,13 +257,14 @@ def register(staff: Dash) -> None:
         Output("import-shown", "children"),
         Output("imports-listed", "children"),
         Input("import-tick", "data"),
-        State("import-chosen", "data"),
         prevent_initial_call=True,
     )
     @require_role(*ADMINS)
-    def follow_imports(_tick: Any, chosen: int | None) -> tuple[Any, Any]:
-        """Something has happened to an import: assets/staff/admin.js was told."""
-        return one(chosen), listing()
+    def follow_imports(tick: Any) -> tuple[Any, Any]:
+        """Something has happened to an import: assets/staff/admin.js was told. The tick names the
+        one that the address asks for."""
+        chosen = tick[0] if isinstance(tick, list) and tick else None
+        return one(chosen) if isinstance(chosen, int) else no_update, listing()
 
 
 DOWNLOAD = Download(read_file, ADMINS)

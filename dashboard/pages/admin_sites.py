@@ -127,8 +127,8 @@ def _map(row: Row | None) -> Child:
     """Where it stands; a click there writes the coordinates."""
     at = [row["latitude"], row["longitude"]] if row and row["latitude"] is not None else None
     pins = [pin(*at)] if at else []
-    view: dict[str, Any] = {"center": at, "zoom": 11} if at else {"bounds": SWEDEN}
     tiles = bool(data.deps().settings.tile_url)
+    view: dict[str, Any] = {"center": at, "zoom": 13 if tiles else 6} if at else {"bounds": SWEDEN}
     chart = dl.Map(
         [*basemap(), dl.LayerGroup(pins, id="site-pin"), dl.ZoomControl(position="topright")],
         id="site-map",
@@ -136,6 +136,7 @@ def _map(row: Row | None) -> Child:
         maxZoom=17 if tiles else 12,
         attributionControl=tiles,
         zoomControl=False,
+        trackViewport=False,
         className="map",
         **view,
     )
