@@ -12,7 +12,7 @@ from dashboard.figures import PALETTES, faded, template
 from dashboard.format import Format
 
 SHADES = (1.0, 0.45, 0.25)
-TICKS = 10
+TICKS = 8
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,14 @@ def stacked(
 
 
 def _axes(figure: go.Figure, axis: Axis, suffix: str) -> None:
-    """Ten words at most; the hover's heading is the bar's name in full."""
+    """Eight words at most; the hover's heading is the bar's name in full."""
     step = max(1, -(-len(axis.ticks) // TICKS))
     shown = range(0, len(axis.ticks), step)
     figure.update_xaxes(
         tickvals=list(shown),
         ticktext=[axis.ticks[n] for n in shown],
         showspikes=False,
+        tickangle=0,
         range=[-0.6, len(axis.words) - 0.4],
     )
     figure.update_xaxes(hoverformat="d")

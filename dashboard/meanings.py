@@ -254,4 +254,57 @@ MEANINGS: dict[str, Meaning] = _keyed(
         mark("Differences, doubts and requests that wait for a person's decision."),
         mark("count(review items not settled)"),
     ),
+    Meaning(
+        mark("Users"),
+        mark(
+            "Distinct people who ended a session within the time: by account, a guest's browser, or"
+            " token."
+        ),
+        mark("count(distinct users of ended sessions)"),
+    ),
+    Meaning(
+        mark("New users"),
+        mark("Users of the time who had never ended a session before it."),
+        mark("count(users whose first session lies within the time)"),
+    ),
+    Meaning(
+        mark("Sessions per user"),
+        mark("Ended sessions for each of their users; sessions of nobody known count, too."),
+        mark("ended sessions / users"),
+    ),
+    Meaning(
+        mark("Ended sessions"),
+        mark("Sessions that began within the time and have ended, also those without energy."),
+        mark("count(ended sessions)"),
+    ),
+    Meaning(
+        mark("Mean length"),
+        mark("From the start to the end of a session, on average over the ended ones."),
+        mark("sum of (ended \u2212 begun) / ended sessions"),
+    ),
+    Meaning(
+        mark("Net price per kWh"),
+        mark(
+            "Net sales for each kWh that was billed: the price that was really paid, without VAT."
+        ),
+        mark("net sales / billed kWh"),
+    ),
+    Meaning(
+        mark("Sessions billed"),
+        mark(
+            "Sessions whose price was booked within the time; each counts once, also when it"
+            " is priced anew."
+        ),
+        mark("count(sessions with their first booking within the time)"),
+    ),
+    Meaning(
+        mark("Refunds and credit notes"),
+        mark("What was given back with VAT; it is taken off net and gross sales already."),
+        mark("sum of entries on sales and VAT accounts of refunds and credit notes"),
+    ),
+    Meaning(
+        mark("Payment fees"),
+        mark("What the payment service kept for its work, as booked."),
+        mark("sum of entries on the account of payment fees"),
+    ),
 )

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from dashboard.visits import ENERGIES, LENGTHS
 from sql.database import Connection, connect
 from sql.queries import load_queries
+from tests.finance_rows import post
 from tests.web import add_evse, add_site
 
 ZONE = ZoneInfo(TIME_ZONE)
-queries = load_queries("visits")
+queries, revenue = load_queries("visits"), load_queries("revenue")
 TOKENS = (None, "TAG1", "tag1", "TAG2", "TAG3")
 PHONES = (None, b"one", b"two")
 
@@ -310,3 +311,63 @@ def test_two_who_fold_at_once_count_once(street: Street, plain_database: str) ->
     street.fold()
     days = {"first_day": date(2026, 1, 1), "until_day": date(2027, 1, 1), "scope": 0}
     assert queries.users(street.connection, **days) == (1, 1)
+
+
+sales = st.lists(
+    st.tuples(st.sampled_from(ANCHORS), st.integers(-2000, 2000), st.integers(100, 90_000),
+              st.sampled_from(["guest", "company"]), st.integers(0, 100), st.integers(0, 2)),
+    min_size=1, max_size=8,
+)  # fmt: skip
+
+
+@settings(max_examples=6, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(sales=sales)
+def test_sales_by_tariff_are_the_entries_recounted(
+    street: Street, sales: list[tuple[Any, ...]]
+) -> None:
+    """Around clock changes and the ends of months; refunds on later days; tariffs by the record."""
+    for anchor, minutes, net, channel, back, tariff in sales:
+        sell(street, anchor + timedelta(minutes=minutes), net, channel, net * back // 100, tariff)
+    told: dict[Any, list[int]] = {}
+    for at, kind, site, channel_, amount, account, tariff_, line in street.connection.execute(
+        "SELECT booked_at, kind, j.site_id, channel, amount, account, tariff_hash, line"
+        " FROM journal j JOIN entry USING (journal_id) JOIN cdr USING (cdr_id)"
+    ).fetchall():
+        day = at.astimezone(ZONE).date()
+        sums = told.setdefault((day, site, channel_, tariff_), [0, 0, 0])
+        sums[0] -= amount if account == "3001" else 0
+        sums[1] -= amount if account == "2611" else 0
+        sums[2] += kind == "earned" and line == 1
+    for first, until in PERIODS:
+        within = {key: sums for key, sums in told.items() if first <= key[0] < until}
+        asked = {"first_day": first, "until_day": until, "of_operator": None, "of_site": None,
+                 "of_channel": None}  # fmt: skip
+        rows = revenue.sold(street.connection, **asked)
+        found = {(row[0], row[1], row[3]): list(row[4:7]) for row in rows}
+        expected: dict[Any, list[int]] = {}
+        for key, sums in within.items():
+            old = expected.setdefault(key[1:], [0, 0, 0])
+            expected[key[1:]] = [a + b for a, b in zip(old, sums, strict=True)]
+        assert found == expected
+        books = revenue.books(street.connection, **asked)
+        assert sum(row[4] for row in books) == sum(sums[0] for sums in within.values())
+        assert sum(row[5] for row in books) == sum(sums[1] for sums in within.values())
+
+
+def sell(street: Street, at: datetime, net: int, channel: str, back: int, tariff: int) -> None:
+    """A session that is priced and booked, and perhaps given back in part two days later."""
+    number = street.add(0, Charged(at - timedelta(minutes=40), 40, 9_000, None, "X"))
+    row = street.connection.execute(
+        "INSERT INTO cdr (session_id, tariff_hash, document, net, vat, gross, currency, energy_wh)"
+        " VALUES (%s, %s, '{}', %s, %s, %s, 'SEK', 9000) RETURNING cdr_id",
+        [number, f"tariff {tariff}", net, net // 4, net + net // 4],
+    ).fetchone()
+    assert row
+    about = {"site_id": street.sites[0], "station_id": "S0", "channel": channel,
+             "session_id": number, "cdr_id": row[0]}  # fmt: skip
+    lines = [("1510", net + net // 4, None), ("3001", -net, 25), ("2611", -(net // 4), 25)]
+    post(street.connection, "earned", at, [one for one in lines if one[1]], **about)
+    if back:
+        lines = [("1510", -back, None), ("3001", back, 25)]
+        post(street.connection, "credit", at + timedelta(days=2), lines, **about)

@@ -56,7 +56,7 @@ def _body(view: DriversView, sites: list[data.Row], today: date) -> list[Child]:
         figures.strip(now, before, name, view.sessions(period.first, last_day(period), station="")),
         html.Div(
             [html.Div(left, className="stack"), html.Div(right, className="stack")],
-            className="cols utilisation",
+            className="cols drivers",
         ),
         *([] if view.site else [figures.sites(view, visits.read_sites(period))]),
         html.P(_counted(), className="mut small"),

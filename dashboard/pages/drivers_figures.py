@@ -17,6 +17,7 @@ from dashboard.components import (
 )
 from dashboard.figures import CONFIG, bucket_words, tick_words
 from dashboard.figures_counts import Axis, Part, stacked
+from dashboard.format import unit as _unit
 from dashboard.i18n import formatter, t, theme, tn
 from dashboard.pages.analysis import View, last_day
 from dashboard.pages.analysis_bar import file_name, png_button
@@ -45,6 +46,7 @@ def strip(now: Counts, before: Counts | None, name: str, href: str) -> Child:
                 if not unknown
                 else t("nobody is known by name or token"),
                 id="users",
+                help="users",
             ),
             figure_tile(
                 t("New"),
@@ -54,6 +56,7 @@ def strip(now: Counts, before: Counts | None, name: str, href: str) -> Child:
                 ],
                 t("never here before"),
                 id="new-users",
+                help="new_users",
             ),
             figure_tile(
                 t("Returning"),
@@ -70,6 +73,7 @@ def strip(now: Counts, before: Counts | None, name: str, href: str) -> Child:
                 t("Sessions per user"),
                 form.number(now.per_user, 2),
                 _was(form.number(before.per_user, 2) if before else None, name),
+                help="sessions_per_user",
             ),
             figure_tile(
                 t("Sessions"),
@@ -80,6 +84,7 @@ def strip(now: Counts, before: Counts | None, name: str, href: str) -> Child:
                 t("ended"),
                 href=href,
                 id="ended-sessions",
+                help="ended_sessions",
             ),
             figure_tile(
                 t("Mean length"),
@@ -87,11 +92,13 @@ def strip(now: Counts, before: Counts | None, name: str, href: str) -> Child:
                 _was(
                     form.duration(share(before.seconds, before.sessions)) if before else None, name
                 ),
+                help="mean_length",
             ),
             figure_tile(
                 t("Energy per session"),
                 form.kwh(share(now.energy_wh, now.sessions), 1),
                 form.kwh(now.energy_wh),
+                help="energy_per_session",
             ),
         ],
         id="driver-figures",
@@ -106,7 +113,7 @@ def _change(now: int, before: int | None) -> Child:
     """How many percent more or less; neither good nor bad by itself."""
     if not before:
         return ""
-    return html.Small(f"{formatter().signed((now / before - 1) * 100, 1)}\u00a0%")
+    return html.Small([" ", f"{formatter().signed((now / before - 1) * 100, 1)}\u00a0%"])
 
 
 # -- charts -----------------------------------------------------------------------------------
@@ -202,11 +209,11 @@ def lengths(view: View, period: Period, now: Counts) -> Child:
     rows = []
     for number, low, high in visits.bins(LENGTHS):
         words = (
-            t("{low} to {high}", low=form.duration(low * 60), high=form.duration(high * 60))
+            f"{_minutes(low, high)[0]}\u2013{_unit(*_minutes(low, high)[1:])}"
             if low and high
             else t("below {time}", time=form.duration((high or 0) * 60))
             if high
-            else t("over {time}", time=form.duration(low * 60))
+            else t("over {time}", time=_unit(form.number(low / 60), "h"))
         )
         filters = {"longer": str(low or ""), "shorter": str(high or "")}
         rows.append((words, now.of("length", number), filters))
@@ -219,7 +226,7 @@ def energies(view: View, period: Period, now: Counts) -> Child:
     rows = []
     for number, low, high in visits.bins(ENERGIES):
         words = (
-            t("{low} to {high}", low=_short(low), high=form.kwh(high, 0))
+            f"{_short(low)}\u2013{form.kwh(high, 0)}"
             if low and high
             else t("below {energy}", energy=form.kwh(high, 1))
             if high
@@ -229,6 +236,15 @@ def energies(view: View, period: Period, now: Counts) -> Child:
         rows.append((words, now.of("energy", number), filters))
     mean = form.kwh(share(now.energy_wh, now.sessions), 1)
     return _bars(view, period, t("Energy of sessions"), t("mean {energy}", energy=mean), rows)
+
+
+def _minutes(low: int, high: int) -> tuple[str, str, str]:
+    """Both ends and their unit: 30, 45, min; 1, 1.5, h."""
+    form = formatter()
+    if high <= 60:
+        return form.number(low), form.number(high), "min"
+    ends = [form.number(end / 60, 1 if end % 60 else 0) for end in (low, high)]
+    return ends[0], ends[1], "h"
 
 
 def _short(wh: int) -> str:

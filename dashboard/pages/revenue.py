@@ -103,15 +103,15 @@ def _body(view: RevenueView, sites: list[data.Row], today: date) -> list[Child]:
         figures.chart(shown, name, buckets.get(name, []), then.get(name, []))
         for name in sales.currencies
     ]
-    left = [*charts, figures.tariffs(shown)]
-    right = [figures.channels(shown), *([] if view.site else [figures.sites(shown)])]
+    right = [figures.channels(shown), figures.tariffs(shown)]
     return [
         figures.proof(shown),
         *(figures.strip(shown, name) for name in sales.currencies),
         html.Div(
-            [html.Div(left, className="stack"), html.Div(right, className="stack")],
+            [html.Div(charts, className="stack"), html.Div(right, className="stack")],
             className="cols revenue",
         ),
+        *([] if view.site else [figures.sites(shown)]),
         html.P(
             t(
                 "By the day of booking, which follows a session\u2019s end. Net and VAT are after"

@@ -97,36 +97,43 @@ def strip(shown: Shown, currency: str) -> Child:
     unit = form.currency(currency)
     href = shown.view.sessions(shown.period.first, last_day(shown.period), station="")
 
-    def tile(label: str, minor: int, then: int | None, detail: str = "", name: str = "") -> Child:
+    def tile(label: str, minor: int, then: int | None, key: str, detail: str = "") -> Child:
         told = detail or (
             t("{name}: {value}", name=shown.name, value=form.amount(then, currency))
             if then is not None
             else ""
         )
         value = [form.amount(minor, currency), html.Small(f"{NBSP}{unit}"), _change(minor, then)]
-        return figure_tile(label, value, told, id=f"revenue-{name}-{currency}" if name else None)
+        return figure_tile(label, value, told, help=key, id=f"{key}-{currency}")
 
     share = (
         t("{share} of gross", share=form.percent(now.fee / now.gross, 2)) if now.gross > 0 else ""
     )
     return figure_strip(
         [
-            tile(t("Net"), now.net, was.net if was else None, name="net"),
-            tile(t("VAT"), now.vat, was.vat if was else None, name="vat"),
-            tile(t("Gross"), now.gross, was.gross if was else None, name="gross"),
+            tile(t("Net"), now.net, was.net if was else None, "net_sales"),
+            tile(t("VAT"), now.vat, was.vat if was else None, "vat"),
+            tile(t("Gross"), now.gross, was.gross if was else None, "gross_sales"),
             figure_tile(
                 t("Sessions billed"),
                 [form.number(now.sessions), _change(now.sessions, was.sessions if was else None)],
                 form.kwh(now.energy_wh, 0),
                 href=href,
+                help="sessions_billed",
             ),
             figure_tile(
                 t("Net per kWh"),
                 [per_kwh(now, currency), html.Small(f"{NBSP}{unit}")],
                 t("{amount} with VAT", amount=per_kwh(now, currency, gross=True)),
+                help="net_price_per_kwh",
             ),
-            tile(t("Refunds, credit notes"), now.back, was.back if was else None),
-            tile(t("Stripe fees"), now.fee, was.fee if was else None, share),
+            tile(
+                t("Refunds, credit notes"),
+                now.back,
+                was.back if was else None,
+                "refunds_and_credit_notes",
+            ),
+            tile(t("Stripe fees"), now.fee, was.fee if was else None, "payment_fees", share),
         ],
         id=f"revenue-figures-{currency}",
     )

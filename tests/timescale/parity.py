@@ -301,6 +301,34 @@ MEANT: dict[str, dict[str, str]] = {
         name: f"SELECT {name} FROM outage_exclusion ORDER BY exclusion_id"  # noqa: S608
         for name in ("site_id", "station_id", "evse_key", "from_at", "until_at", "reason")
     },
+    "revenue/tariff_names": {"tariff_hashes": "SELECT ARRAY[hash] FROM tariff"},
+    "sessions/attempts": {
+        name: f"SELECT {name} FROM attempt WHERE session_id IS NOT NULL ORDER BY attempt_id"  # noqa: S608
+        for name in ("station_id", "session_id")
+    },
+    "sessions/authorizations": {
+        name: f"SELECT {column} FROM authorization_history ORDER BY at, id_token, station_id"  # noqa: S608
+        for name, column in (("station_id", "station_id"), ("of_token", "id_token"))
+    },
+    "sessions/cdr_document": {"session_id": "SELECT session_id FROM cdr ORDER BY cdr_id"},
+    "sessions/commands": {"station_id": "SELECT station_id FROM command ORDER BY command_id"},
+    "sessions/imported": {"session_id": "SELECT session_id FROM import_row"},
+    "sessions/messages": {
+        "station_id": "SELECT DISTINCT station_id FROM message_log ORDER BY 1",
+        "transaction_id": "SELECT 'none'",
+    },
+    **{
+        f"sessions/{query}": {
+            "session_id": "SELECT DISTINCT session_id FROM meter_value"
+            " WHERE session_id IS NOT NULL ORDER BY 1 DESC LIMIT 40"
+        }
+        for query in ("readings", "reading_sums")
+    },
+    "sessions/signed": {"session_id": "SELECT session_id FROM signed_meter_value"},
+    "sessions/states": {"session_id": "SELECT session_id FROM session_state ORDER BY 1"},
+    "sessions/statuses": {
+        "evse_key": "SELECT DISTINCT evse_key FROM status_history WHERE evse_key > 0 ORDER BY 1"
+    },
     "finance/disputes_of": {"payment_id": "SELECT payment_id FROM dispute"},
     "incidents/deeds_of": {
         name: f"SELECT {column} FROM audit_log WHERE subject LIKE 'incident %'"  # noqa: S608

@@ -59,6 +59,8 @@ def make(connection: Connection, dsn: str, folder: Path) -> None:
     staff(connection)
     sell(connection, folder)
     add_files(connection)
+    add_origins(connection)
+    connection.execute("SELECT fold_visits(1000000)")
 
 
 def live_there(street: Members) -> None:
@@ -219,6 +221,26 @@ def add_files(connection: Connection) -> None:
         " WHERE review_item_id = (SELECT max(review_item_id) FROM review_item"
         " WHERE kind = 'difference')", [NOW, CAROL],
     )  # fmt: skip
+
+
+def add_origins(connection: Connection) -> None:
+    """A signed reading, charging states, and a session that an earlier system had."""
+    connection.execute(
+        "INSERT INTO signed_meter_value (session_id, measured_at, raw_hash, evse_key, evse_id,"
+        " register_wh, station_id, raw, verified) SELECT session_id, started_at, 1, evse_key,"
+        " evse_id, 7000.5, station_id, '{}', 'no_key' FROM session ORDER BY session_id LIMIT 1"
+    )
+    connection.execute(
+        "WITH run AS (INSERT INTO import_run (kind, source, file_name, sha256, settings)"
+        " VALUES ('sessions', 'old', 'a.csv', 'x', '{}') RETURNING run_id)"
+        " INSERT INTO import_row (run_id, line, status, session_id)"
+        " SELECT run_id, 2, 'imported', min(session_id) FROM run, session GROUP BY 1"
+    )
+    connection.execute(
+        "INSERT INTO session_state (session_id, state_at, charging_state)"
+        " SELECT session_id, started_at, 'Charging' FROM session ORDER BY session_id LIMIT 3"
+        " ON CONFLICT DO NOTHING"
+    )
 
 
 def add_orders(connection: Connection, names: list[str]) -> None:
