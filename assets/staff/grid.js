@@ -24,6 +24,12 @@ var dagcomponentfuncs = (window.dashAgGridComponentFunctions = window.dashAgGrid
       history.replaceState(history.state, "", address.pathname + address.search);
       window.dash_ag_grid.getApiAsync("stations-grid").then((api) => api.setGridOption("quickFilterText", q));
     });
+    // a phone has room for what it is, where, and how it is
+    const narrow = matchMedia("(max-width: 48rem)");
+    kw.mount("stations-grid", () => narrow.matches && window.dash_ag_grid.getApiAsync("stations-grid").then((api) => {
+      api.setColumnsVisible(["city", "model", "firmware", "version", "seen"], false);
+      api.sizeColumnsToFit();
+    }));
     document.addEventListener("submit", (event) => {
       if (!event.target.matches("form[role=search]")) return;
       event.preventDefault();

@@ -6,6 +6,8 @@
   let list = null, field = null, due = 0, asked = null, chosen = -1, shownFor = "";
 
   const options = () => [...(list?.querySelectorAll("li[role=option]") || [])];
+  // what is shown answers what was typed a moment ago: until the answer comes nothing can be chosen
+  const isFresh = () => field.value.trim() === shownFor;
   const isOpen = () => list !== null && list.matches(":popover-open");
 
   function made() {
@@ -13,7 +15,7 @@
     list = kw.el("ul", { id: "search-list", popover: "manual", role: "listbox" });
     // the field must keep the focus, or the list would close before the click arrives
     list.addEventListener("mousedown", (event) => event.preventDefault());
-    list.addEventListener("click", hide);
+    list.addEventListener("click", (event) => event.target.closest("a") && leave());
     document.body.append(list);
     return list;
   }
@@ -25,11 +27,12 @@
     made().setAttribute("aria-label", field.form.dataset.all);
     field.addEventListener("input", () => {
       clearTimeout(due);
+      choose(-1);
       due = setTimeout(ask, PAUSE_MS);
     });
     field.addEventListener("keydown", key);
     field.addEventListener("blur", hide);
-    field.addEventListener("focus", () => field.value.trim() === shownFor && options().length && show());
+    field.addEventListener("focus", () => isFresh() && options().length && show());
   }
 
   async function ask() {
@@ -70,6 +73,14 @@
     field?.setAttribute("aria-expanded", "false");
   }
 
+  /* On to a hit: the next search begins with an empty field. */
+  function leave() {
+    asked?.abort();
+    hide();
+    field.value = shownFor = "";
+    made().replaceChildren();
+  }
+
   function choose(i) {
     chosen = i;
     options().forEach((option, n) => option.setAttribute("aria-selected", String(n === i)));
@@ -83,6 +94,7 @@
     const links = options().filter((option) => option.querySelector("a"));
     if ((event.key === "ArrowDown" || event.key === "ArrowUp") && links.length) {
       event.preventDefault();
+      if (!isFresh()) return;
       show();
       const step = event.key === "ArrowDown" ? 1 : -1;
       return choose((chosen + step + links.length + (chosen < 0 && step < 0 ? 1 : 0)) % links.length);
@@ -92,11 +104,10 @@
       return hide();
     }
     if (event.key !== "Enter") return;
-    const link = chosen >= 0 && links[chosen]?.querySelector("a");
-    asked?.abort();
-    hide();
-    if (!link) return;
+    const link = chosen >= 0 && isFresh() && links[chosen]?.querySelector("a");
+    if (!link) return hide();
     event.preventDefault();
+    leave();
     kw.go(link.getAttribute("href"));
   }
 
