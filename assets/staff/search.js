@@ -5,7 +5,7 @@
   const PAUSE_MS = 120;
   let list = null, field = null, due = 0, asked = null, chosen = -1, shownFor = "";
 
-  const options = () => [...(list?.querySelectorAll("li[role=option]") || [])];
+  const options = () => [...(list?.querySelectorAll("[role=option]") || [])];
   // what is shown answers what was typed a moment ago: until the answer comes nothing can be chosen
   const isFresh = () => field.value.trim() === shownFor;
   const isOpen = () => list !== null && list.matches(":popover-open");
@@ -56,8 +56,8 @@
     if (document.activeElement === field) show();
   }
 
-  const line = (hit, i) => kw.el("li", { id: "search-" + i, role: "option", "aria-selected": "false" },
-    kw.el("a", { href: hit.href, tabindex: "-1" }, hit.shape ? kw.glyph(hit.shape) : kw.el("i", { class: "i i-" + hit.icon, "aria-hidden": "true" }), kw.el("b", {}, hit.label), kw.el("span", { class: "kind" }, hit.kind), hit.detail && kw.el("span", { class: "detail" }, hit.detail)));
+  const line = (hit, i) => kw.el("li", { role: "presentation" },
+    kw.el("a", { id: "search-" + i, role: "option", "aria-selected": "false", href: hit.href, tabindex: "-1" }, hit.shape ? kw.glyph(hit.shape) : kw.el("i", { class: "i i-" + hit.icon, "aria-hidden": "true" }), kw.el("b", {}, hit.label), kw.el("span", { class: "kind" }, hit.kind), hit.detail && kw.el("span", { class: "detail" }, hit.detail)));
 
   function show() {
     if (!isOpen()) list.showPopover();
@@ -91,7 +91,7 @@
   }
 
   function key(event) {
-    const links = options().filter((option) => option.querySelector("a"));
+    const links = options().filter((option) => option.hasAttribute("href"));
     if ((event.key === "ArrowDown" || event.key === "ArrowUp") && links.length) {
       event.preventDefault();
       if (!isFresh()) return;
@@ -104,7 +104,7 @@
       return hide();
     }
     if (event.key !== "Enter") return;
-    const link = chosen >= 0 && isFresh() && links[chosen]?.querySelector("a");
+    const link = chosen >= 0 && isFresh() && links[chosen];
     if (!link) return hide();
     event.preventDefault();
     leave();

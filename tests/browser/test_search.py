@@ -70,7 +70,7 @@ def test_a_callers_session_is_found_stopped_and_unlocked_in_three_clicks(
     page.keyboard.type("4417 300")
     expect(page.locator("#search-list li")).to_contain_text("F4KE-7Q")
     page.keyboard.press("ArrowDown")
-    expect(page.locator("#search-list li[aria-selected=true]")).to_contain_text("F4KE-7Q")
+    expect(page.locator("#search-list a[aria-selected=true]")).to_contain_text("F4KE-7Q")
     page.keyboard.press("Escape")
     expect(page.locator("#search-list")).not_to_be_visible()
     page.keyboard.press("Enter")
