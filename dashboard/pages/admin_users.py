@@ -42,25 +42,19 @@ def layout(**_parameters: Any) -> Child:
 
 def listing() -> Child:
     columns = [
-        Column(t("Name"), "ell"),
-        Column(t("E-mail address")),
-        Column(t("Role")),
-        Column(t("State")),
-        Column(t("Last signed in")),
-        Column(""),
-    ]
+        Column(t("User"), "ell"), Column(t("Role")), Column(t("State")),
+        Column(t("Last signed in")), Column(""),
+    ]  # fmt: skip
     return table(t("Users"), columns, [_cells(row) for row in administration.rows("users")])
 
 
 def _cells(row: Row) -> list[Child]:
+    seen = row["last_login_at"]
     return [
-        row["name"],
-        row["email"],
+        html.Div([html.Div(row["name"]), html.Div(row["email"], className="mut")], className="two"),
         t(ROLE_WORDS[row["role"]]),
         _state(row),
-        formatter().since(row["last_login_at"], datetime.now(UTC))
-        if row["last_login_at"]
-        else "\u2013",
+        formatter().since(seen, datetime.now(UTC)) if seen else "\u2013",
         html.Span(_buttons(row), className="row-deeds"),
     ]
 
@@ -69,7 +63,7 @@ def _state(row: Row) -> Child:
     if not row["is_active"]:
         return shaped("unavailable", t("Deactivated"))
     if row["link_until"]:
-        return shaped("preparing", t("Link good until {t}", t=stamp(row["link_until"])))
+        return shaped("preparing", t("Link until {date}", date=formatter().date(row["link_until"])))
     return shaped("available", t("Active"))
 
 

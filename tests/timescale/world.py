@@ -60,6 +60,7 @@ def make(connection: Connection, dsn: str, folder: Path) -> None:
     sell(connection, folder)
     add_files(connection)
     add_origins(connection)
+    administrate(connection)
     connection.execute("SELECT fold_visits(1000000)")
 
 
@@ -221,6 +222,31 @@ def add_files(connection: Connection) -> None:
         " WHERE review_item_id = (SELECT max(review_item_id) FROM review_item"
         " WHERE kind = 'difference')", [NOW, CAROL],
     )  # fmt: skip
+
+
+def administrate(connection: Connection) -> None:
+    """A file was imported, in part; a person has a link to choose a password by."""
+    connection.execute(
+        "INSERT INTO import_run (kind, source, file_name, sha256, settings, finished_at)"
+        " VALUES ('stations', 'csv', 'list.csv', 'abc', '{}', now())"
+    )
+    connection.execute(
+        "INSERT INTO import_row (run_id, line, status, field, problem) SELECT max(run_id), 3,"
+        " 'rejected', 'evse_id', 'expected a whole number' FROM import_run"
+    )
+    connection.execute(
+        "INSERT INTO import_request (kind, file_name, sha256, bytes, requested_by, status,"
+        " finished_at, run_id, counts) SELECT 'stations', 'list.csv', 'abc', 10, 'ada', 'done',"
+        " now(), max(run_id), '{\"added\": 1}' FROM import_run"
+    )
+    connection.execute(
+        "INSERT INTO password_link (token_hash, user_id, created_by, expires_at)"
+        " SELECT 'x', min(user_id), 'ada', now() + interval '1 day' FROM app_user"
+    )
+    connection.execute(
+        "INSERT INTO audit_log (at, actor, action, subject, detail)"
+        " VALUES (now() - interval '1 hour', 'ada', 'import.ask', 'import 1', '{}')"
+    )
 
 
 def add_origins(connection: Connection) -> None:
