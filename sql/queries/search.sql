@@ -43,7 +43,8 @@ FROM (
 ) e
 JOIN station s USING (station_id)
 LEFT JOIN site USING (site_id)
-CROSS JOIN LATERAL (SELECT * FROM evse_watched v WHERE v.evse_key = e.evse_key) w
+-- each is looked up: a plan for all cases would work out the state of every evse
+CROSS JOIN LATERAL (SELECT * FROM evse_watched v WHERE v.evse_key = e.evse_key LIMIT 1) w
 ORDER BY e.public_code;
 
 -- name: sessions
