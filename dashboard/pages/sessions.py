@@ -80,7 +80,6 @@ def _filters(view: SessionsView) -> Child:
         id="sessions-filter",
         action="/app/sessions",
         method="get",
-        role="search",
         className="sift",
         **named(t("Filter")),
     )

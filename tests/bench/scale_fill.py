@@ -67,6 +67,8 @@ def grow(year: Year, size: int, before: int = 0) -> float:
     with connect(year.dsn) as connection:
         # nobody folds them here
         connection.execute("TRUNCATE timeline_request, attempt_request, ended_session")
+        while connection.execute("SELECT fold_visits(100000)").fetchone() != (0,):
+            pass
         connection.execute("CALL refresh_rollups(%s, now())", [year.since])
         connection.execute("VACUUM ANALYZE")  # as autovacuum would have, little by little
         connection.execute("CHECKPOINT")
