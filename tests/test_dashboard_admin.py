@@ -19,6 +19,7 @@ from dashboard.stream import events
 from ingest.imports import take_imports
 from sql.admin import stations, tokens
 from sql.database import Connection, connect
+from sql.queries import load_queries
 from tests.pressing import kept, press, said, send, wrong
 from tests.staff import Reader, hub_of, page, signed_in, staff_app
 from tests.web import ALICE, PASSWORD, add_evse, add_site, add_user
@@ -245,6 +246,8 @@ def test_a_station_is_moved_traced_given_a_password_and_retired(
     assert one(connection, "SELECT count(*) FROM evse_state") == 0
     assert "Retired" in page(ada, "/app/admin/station/KW-1")
     assert "KW-1" not in page(ada, "/app/admin/stations")
+    assert "KW-1" not in page(ada, "/app/stations")
+    assert load_queries("live").network(connection) == []
     press(ada, "station-own-deed", "back", "KW-1")
     assert one(connection, "SELECT count(*) FROM evse_state") == 1
     actions = connection.execute(

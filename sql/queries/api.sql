@@ -30,7 +30,7 @@ SELECT s.station_id, s.site_id, s.vendor, s.model, s.serial_number, s.firmware_v
 FROM station s
 WHERE s.station_id = coalesce(:station_id::text, s.station_id)
   AND (:site_id::integer IS NULL OR s.site_id = :site_id::integer)
-  AND s.station_id > :after
+  AND s.station_id > :after AND (s.decommissioned_at > now()) IS NOT FALSE
 ORDER BY s.station_id LIMIT :limit;
 
 -- name: station_exists^

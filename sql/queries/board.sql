@@ -1,7 +1,7 @@
 -- The stations list.
 
 -- name: stations
--- All stations with their site and the states of their evses, in order of harm.
+-- All stations of the network with their site and the states of their evses.
 SELECT s.station_id, site.name AS site, site.city, s.vendor, s.model, s.firmware_version,
     s.ocpp_version, s.is_online, s.last_seen_at,
     s.is_online OR s.contact_changed_at IS NOT NULL AS has_connected,
@@ -11,6 +11,7 @@ SELECT s.station_id, site.name AS site, site.city, s.vendor, s.model, s.firmware
         WHERE e.station_id = s.station_id) AS evse_keys
 FROM station s
 LEFT JOIN site USING (site_id)
+WHERE (s.decommissioned_at > now()) IS NOT FALSE
 ORDER BY s.station_id;
 
 -- name: sites

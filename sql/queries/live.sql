@@ -22,6 +22,7 @@ SELECT e.evse_key, e.station_id, e.evse_id, e.public_code, e.max_power_w,
 FROM evse e
 JOIN station s USING (station_id)
 LEFT JOIN site USING (site_id)
+WHERE (s.decommissioned_at > now()) IS NOT FALSE
 ORDER BY e.station_id, e.evse_id;
 
 -- name: open_incidents
