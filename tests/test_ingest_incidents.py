@@ -1,5 +1,6 @@
 """What alerts have in common makes them one incident: early or late, and never two."""
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -412,3 +413,90 @@ def test_every_kind_has_words_for_messages() -> None:
     assert set(TITLES) == kinds
     assert set(NEXT) == kinds
     assert set(BUILD_KINDS) <= set(KINDS)
+
+
+# -- whatever happens, in any order -------------------------------------------------------------
+
+LOOSE = """
+SELECT a.alert_id FROM alert a LEFT JOIN incident i USING (incident_id)
+WHERE a.resolved_at IS NULL AND a.planned_until IS NULL AND a.dismissed_at IS NULL
+    AND (i.incident_id IS NULL OR i.resolved_at IS NOT NULL)
+"""
+WRONG_PLACE = """
+SELECT a.alert_id FROM alert a JOIN station s USING (station_id) JOIN incident i USING (incident_id)
+JOIN incident d ON d.site_id = s.site_id AND d.resolved_at IS NULL
+    AND (d.kind = 'site_dark' OR d.kind = 'router_down' AND d.group_key = s.router)
+WHERE a.kind = 'offline' AND a.resolved_at IS NULL AND a.planned_until IS NULL
+    AND a.dismissed_at IS NULL AND i.kind NOT IN ('site_dark', 'router_down')
+"""
+EMPTY = """
+SELECT i.incident_id FROM incident i
+WHERE i.resolved_at IS NULL AND i.kind NOT IN ('site_dark', 'router_down') AND NOT EXISTS (
+    SELECT FROM alert a WHERE a.incident_id = i.incident_id AND a.resolved_at IS NULL
+        AND a.planned_until IS NULL AND a.dismissed_at IS NULL)
+"""
+LIT = """
+SELECT i.incident_id FROM incident i JOIN station s USING (site_id)
+WHERE i.resolved_at IS NULL AND s.is_online
+    AND (i.kind = 'site_dark' OR i.kind = 'router_down' AND s.router = i.group_key)
+"""
+CHAINS = """
+SELECT i.incident_id FROM incident i JOIN incident m ON m.incident_id = i.merged_into
+WHERE m.merged_into IS NOT NULL OR i.resolution <> 'merged'
+"""
+STATE = (
+    "SELECT kind, site_id, group_key, grouped_by, resolved_at, resolution, reopened, merged_into"
+    " FROM incident ORDER BY incident_id",
+    "SELECT incident_id, kind, station_id, resolved_at, planned_until, dismissed_at FROM alert"
+    " ORDER BY alert_id",
+)
+
+
+@pytest.mark.parametrize("seed", [2, 4])  # between them: every kind and every way to end
+def test_in_any_order_every_alert_is_in_one_incident_that_explains_it(
+    network: Network, seed: int
+) -> None:
+    dice = random.Random(seed)
+    names = _two_sites(network)
+    for _ in range(10):
+        some = dice.sample(names, dice.randint(1, len(names)))
+        _happen(network, dice.choice(HAPPENINGS), some)
+        network.wait(60)
+        for _ in range(3):
+            network.watch()
+        settled = [network.run(query) for query in STATE]
+        network.watch()
+        assert [network.run(query) for query in STATE] == settled
+        for query in (LOOSE, WRONG_PLACE, EMPTY, LIT, CHAINS):
+            assert network.run(query) == []
+
+
+HAPPENINGS = (
+    "lose", "lose", "connect", "connect", "fault", "mend", "maintain", "open again", "false alarm"
+)  # fmt: skip
+
+
+def _two_sites(network: Network) -> list[str]:
+    network.run("INSERT INTO site (operator_id, name) SELECT operator_id, 'Quay' FROM operator")
+    names = [f"S{number}" for number in range(8)]
+    for number, name in enumerate(names):
+        network.add(name, site="Dock" if number < 5 else "Quay")
+    network.run("UPDATE station SET router = 'R' || mod(right(station_id, 1)::integer, 3)")
+    network.run("UPDATE station SET vendor = 'Volt', model = 'One', firmware_version = '1.2'"
+                " WHERE station_id IN ('S0', 'S4', 'S6')")  # fmt: skip
+    return names
+
+
+def _happen(network: Network, what: str, names: list[str]) -> None:
+    if what == "lose":
+        network.lose(*names)
+    elif what == "connect":
+        network.connect(*names)
+    elif what in ("fault", "mend"):
+        fault(network, *names, status="Faulted" if what == "fault" else "Available")
+    elif what == "maintain":
+        maintain(network, "1 hour", station_id=names[0])
+    elif what == "open again":
+        network.run("UPDATE outage_exclusion SET revoked_at = now(), revoked_by = 'Alice'")
+    else:
+        network.run(FALSE_ALARM)

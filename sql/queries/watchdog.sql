@@ -45,7 +45,8 @@ WITH planned AS MATERIALIZED (
     SELECT s.site_id, max(s.contact_changed_at) AS since
     FROM station s
     WHERE s.site_id IS NOT NULL AND (s.decommissioned_at > :now::timestamptz) IS NOT FALSE
-        AND s.station_id NOT IN (SELECT station_id FROM planned)
+        -- one that is in contact speaks for the site, whatever is planned for it
+        AND (s.is_online OR s.station_id NOT IN (SELECT station_id FROM planned))
     GROUP BY s.site_id
     HAVING count(*) > 1 AND bool_and(NOT s.is_online AND s.offline_cause = 'station')
         AND max(s.contact_changed_at)
@@ -82,7 +83,8 @@ WITH planned AS MATERIALIZED (
     FROM station s
     WHERE s.site_id IS NOT NULL AND s.router IS NOT NULL
         AND (s.decommissioned_at > :now::timestamptz) IS NOT FALSE
-        AND s.station_id NOT IN (SELECT station_id FROM planned)
+        -- one that is in contact speaks for the site, whatever is planned for it
+        AND (s.is_online OR s.station_id NOT IN (SELECT station_id FROM planned))
     GROUP BY s.site_id, s.router
     HAVING count(*) > 1 AND bool_and(NOT s.is_online AND s.offline_cause = 'station')
         AND max(s.contact_changed_at) - min(s.contact_changed_at)
@@ -296,11 +298,11 @@ WHERE i.resolved_at IS NULL AND CASE
     WHEN i.kind = 'platform' THEN NOT EXISTS (SELECT FROM station s
         WHERE NOT s.is_online AND s.offline_cause = 'csms')
     WHEN i.kind IN ('site_dark', 'router_down') THEN
-        EXISTS (SELECT FROM station s WHERE s.site_id = i.site_id AND s.is_online
-            AND (i.kind = 'site_dark' OR s.router = i.group_key))
-        OR NOT EXISTS (SELECT FROM station s WHERE s.site_id = i.site_id
-            AND (i.kind = 'site_dark' OR s.router = i.group_key)
-            AND s.station_id NOT IN (SELECT station_id FROM planned))
+        coalesce((SELECT bool_or(s.is_online)
+                OR bool_and(s.station_id IN (SELECT station_id FROM planned))
+            FROM station s WHERE s.site_id = i.site_id
+                AND (i.kind = 'site_dark' OR s.router = i.group_key)
+                AND (s.decommissioned_at > :now::timestamptz) IS NOT FALSE), true)
     WHEN i.kind = 'firmware' OR i.kind = ANY(:kinds::text[]) THEN NOT EXISTS (SELECT FROM alert a
         WHERE a.incident_id = i.incident_id AND a.resolved_at IS NULL
             AND a.planned_until IS NULL AND a.dismissed_at IS NULL)
