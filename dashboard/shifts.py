@@ -98,6 +98,13 @@ def read_handovers(at_most: int = 20) -> list[Row]:
     return rows
 
 
+def read_planned_alerts(now: datetime) -> list[Row]:
+    """What goes on under planned maintenance and therefore alarms nobody."""
+    with deps().connection() as connection:
+        rows: list[Row] = queries.planned_alerts(connection, now=now, at_most=MOST)
+    return rows
+
+
 def read_windows(now: datetime, site_id: int | None = None, at_most: int = MOST) -> list[Row]:
     """Maintenance that goes on, is to come, or was within the last 90 days; of a site or all."""
     since = now - timedelta(days=90)

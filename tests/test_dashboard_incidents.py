@@ -363,6 +363,8 @@ def test_maintenance_is_planned_for_a_site_and_listed(
     assert "It is planned" in answer.text
     [(reason, note)] = rows(connection, "SELECT reason, note FROM outage_exclusion")
     assert (reason, note) == ("scheduled_maintenance", "new cables <b>")
+    connection.execute("UPDATE alert SET planned_until = now() + interval '1 hour'")
+    assert "Quiet under maintenance now" in page(alice, "/app/maintenance")
     for path in ("/app/maintenance", "/app/handover", f"/app/incident/{incident}"):
         assert "new cables" in page(alice, path)
     assert "Until must be after from" in plan(alice, f"site:{site_id}", end, begin).text

@@ -11,9 +11,10 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from dashboard import data, exclusions, shifts
 from dashboard.auth import require_role
-from dashboard.components import Child, button, empty_state, glyph, panel
+from dashboard.components import Child, Column, button, empty_state, glyph, panel, table
 from dashboard.i18n import formatter, mark, t
 from dashboard.pages.frame import Page, frame, live_stamp, spacer, title
+from dashboard.pages.incident_words import kind_words
 from dashboard.pages.ledger_refund import problem
 from dashboard.pages.reliability_exclude import PLANNED, WRITTEN, acts, listed
 
@@ -28,9 +29,24 @@ def layout(site: str = "", **_parts: Any) -> Child:
         told = t("Within a window nothing alarms there, and the time does not count as downtime.")
         parts.append(panel(t("Plan maintenance"), form(_pick(site), None, now, foot=told)))
     parts.append(panel(t("Maintenance windows"), windows(None, now)))
+    if under := shifts.read_planned_alerts(now):
+        parts.append(panel(t("Quiet under maintenance now"), _under(under, now), id="under"))
     controls = [spacer(), live_stamp()]
     return frame("maintenance", t("Maintenance"), [html.Div(parts, className="stack maintenance")],
                  controls)  # fmt: skip
+
+
+def _under(rows: list[data.Row], now: datetime) -> Child:
+    """Alerts that would be incidents otherwise."""
+    form_ = formatter()
+    columns = [Column(t("Alert")), Column(t("Station")), Column(t("Site"), "ell"),
+               Column(t("Raised")), Column(t("Planned until"))]  # fmt: skip
+    drawn = [
+        [kind_words(row["kind"]), row["station_id"] or "", row["site"] or "",
+         form_.since(row["raised_at"], now), form_.stamp(row["planned_until"], seconds=False)]
+        for row in rows
+    ]  # fmt: skip
+    return table(t("Quiet under maintenance now"), columns, drawn)
 
 
 def _pick(site: str) -> Child:

@@ -119,6 +119,7 @@ WITH closed AS (
 ), dismissed AS (
     UPDATE alert a SET dismissed_at = now(), dismissed_by = :by
     FROM closed WHERE a.incident_id = closed.incident_id AND a.resolved_at IS NULL
+        AND a.dismissed_at IS NULL
 )
 SELECT incident_id FROM closed;
 
@@ -172,6 +173,16 @@ WHERE x.reason = 'scheduled_maintenance' AND x.until_at > :since
 ORDER BY x.until_at <= :now OR x.revoked_at IS NOT NULL,
     CASE WHEN x.until_at > :now THEN x.from_at END, x.until_at DESC
 LIMIT :at_most;
+
+-- name: planned_alerts
+-- What goes on under planned maintenance: it belongs to no incident and tells nobody.
+SELECT a.alert_id, a.kind, a.station_id, a.evse_id, a.raised_at, a.planned_until, a.detail,
+    site.name AS site
+FROM alert a
+LEFT JOIN station s USING (station_id)
+LEFT JOIN site USING (site_id)
+WHERE a.resolved_at IS NULL AND a.planned_until > :now::timestamptz
+ORDER BY a.planned_until, a.station_id, a.evse_id LIMIT :at_most;
 
 -- name: site_names
 -- All sites, for filters and forms.

@@ -170,6 +170,10 @@ def staff(connection: Connection) -> None:
         " VALUES (702, %s, %s, 'scheduled_maintenance', 'new cables', %s)",
         [NOW + day, NOW + day + hour, CAROL],
     )
+    connection.execute(
+        "INSERT INTO alert (kind, station_id, raised_at, planned_until)"
+        " VALUES ('clock_off', 'N1', %s, %s)", [NOW - hour, NOW + hour],
+    )  # fmt: skip
     connection.execute("INSERT INTO station (station_id, site_id) VALUES ('N9', 702)")
     connection.execute(
         "INSERT INTO connection_attempt (station_id, at, remote, reason)"
