@@ -435,6 +435,7 @@ def test_stations_are_expected_connected_and_proven(
     assert "/app/admin/stations?new=" not in text
     ada = another(app, connection, ADA, "admin")
     assert "/app/admin/stations?new=%3Cb%3EX%3C%2Fb%3E" in page(ada, "/app/rollout")
+    assert '"value": "NEW-77"' in page(ada, "/app/admin/stations", "?new=NEW-77")
 
 
 # -- rules --------------------------------------------------------------------------------------

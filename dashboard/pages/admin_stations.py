@@ -65,7 +65,8 @@ def layout(**parameters: Any) -> Child:
         html.Div(listing(q, show, after), id="stations-listed"),
         right=right,
     )
-    side: list[Child] = [_new()] if acts() else []
+    # `new`: a name that was refused at the door, from the roll-out
+    side: list[Child] = [_new(asked(parameters, "new")[:48])] if acts() else []
     side.append(_rejected())
     body = html.Div([listed, html.Div(side, className="stack")], className="cols admin-cols")
     return admin_page("stations", [body])
@@ -126,10 +127,10 @@ def state(row: Row) -> Child:
     return shaped("unknown", t("No contact since {t}", t=stamp(row["last_seen_at"])))
 
 
-def _new() -> Child:
+def _new(station_id: str) -> Child:
     names = [row["name"] for row in administration.rows("site_names")]
     fields = [
-        Field("station_id", t("Id"), hint="KW-0042", most=48),
+        Field("station_id", t("Id"), station_id, hint="KW-0042", most=48),
         Field("site", t("Site"), hint=t("its name; a new one makes a new site"), suggestions=names),
         Field("evses", t("Evses"), "1", most=3),
         Field("max_power_w", t("Power of each, kW"), hint="22", most=20),
