@@ -9,12 +9,13 @@ from dashboard.data import Row, deps
 from dashboard.load_curve import (
     Load,
     SitePeak,
+    Span,
     curve_of_day,
     last_year_of,
     load_of,
     site_peak,
 )
-from dashboard.periods import Period, midnight, shifted
+from dashboard.periods import Period, midnight, shifted, spans
 from dashboard.reliability import Scope
 from sql.queries import load_queries
 
@@ -24,9 +25,9 @@ energy = load_queries("energy")
 
 @dataclass(frozen=True)
 class Place:
-    """What a load is of: a site, single evses, or (neither) the whole fleet."""
+    """What a load is of: a site (0: the whole fleet), or single evses."""
 
-    site_id: int | None = None
+    site_id: int = 0
     evse_keys: list[int] | None = None
 
 
@@ -44,9 +45,11 @@ def read_load(place: Place, period: Period, now: datetime) -> Load | None:
         since = queries.since(connection, **vars(place))
         if since is None:
             return None
-        rows = queries.quarters(connection, start=of.start, end=of.end, **vars(place))
+        over = spans(of, now.astimezone(of.zone).date())
+        rows = queries.quarters(connection, **over, **vars(place))
+        fullest = queries.fullest(connection, start=of.start, end=of.end, **vars(place))
         rating = queries.rating(connection, **vars(place))
-    return load_of(rows, of, since.astimezone(of.zone).date(), now, rating)
+    return load_of(rows, fullest, Span(of, since.astimezone(of.zone).date(), now), rating)
 
 
 def read_day(place: Place, day: date, period: Period, now: datetime) -> tuple[float | None, ...]:

@@ -57,27 +57,25 @@ def last_year_of(period: Period) -> Period:
     return Period(first, period.until, period.zone)
 
 
+@dataclass(frozen=True)
+class Span:
+    """Of when a load is: `born` is the first day with energy ever."""
+
+    period: Period
+    born: date
+    now: datetime
+
+
 def load_of(
-    rows: Iterable[Mapping[str, Any]], period: Period, born: date, now: datetime, rating_w: int
+    rows: Iterable[Mapping[str, Any]], fullest: Mapping[str, Any] | None, span: Span, rating_w: int
 ) -> Load:
-    """From rows of quarter, energy_wh, peak_wh, peak_epoch; `born`: the first day with energy."""
-    first = max(period.first, born)
-    counts = occurrences(first, min(period.end, now), period.zone)
-    known = {row["quarter"]: row for row in rows}
-    mean = tuple(
-        (known[n]["energy_wh"] if n in known else 0) * 4 / count if count else None
-        for n, count in enumerate(counts)
-    )
-    fullest = max(
-        known.values(), key=lambda row: (row["peak_wh"], -row["peak_epoch"]), default=None
-    )
-    return Load(period, born, mean, _peak(fullest), rating_w)
-
-
-def _peak(row: Mapping[str, Any] | None) -> Peak | None:
-    if row is None or row["peak_wh"] <= 0:
-        return None
-    return Peak(row["peak_wh"] * 4, datetime.fromtimestamp(row["peak_epoch"], UTC))
+    """From rows of quarter, energy_wh, and the fullest quarter (peak_wh, peak_at)."""
+    period, first = span.period, max(span.period.first, span.born)
+    counts = occurrences(first, min(period.end, span.now), period.zone)
+    known = {row["quarter"]: row["energy_wh"] for row in rows}
+    mean = tuple(known.get(n, 0) * 4 / count if count else None for n, count in enumerate(counts))
+    peak = Peak(fullest["peak_wh"] * 4, fullest["peak_at"]) if fullest else None
+    return Load(period, span.born, mean, peak, rating_w)
 
 
 def occurrences(first: date, end: datetime, zone: ZoneInfo) -> list[int]:

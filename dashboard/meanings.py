@@ -199,6 +199,19 @@ MEANINGS: dict[str, Meaning] = _keyed(
         mark("max(reported power)"),
     ),
     Meaning(
+        mark("Largest simultaneous power"),
+        mark(
+            "The highest mean power of a quarter of an hour that all evses took together; power"
+            " within the quarter may have been higher, so it informs."
+        ),
+        mark("max(energy of a quarter of an hour) \u00d7 4"),
+    ),
+    Meaning(
+        mark("Coincidence"),
+        mark("The largest simultaneous power against what all evses are rated at together."),
+        mark("largest simultaneous power / sum of the ratings"),
+    ),
+    Meaning(
         mark("Complete as of"),
         mark(
             "Up to when all readings that have come are in the sums; late ones are added within"

@@ -2,9 +2,11 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 from dashboard import load, ranges, reliability
 from dashboard.csv_text import kwh, percent, pieces, safe
-from dashboard.load_curve import curve_of_day, load_of, occurrences, quarter_of
+from dashboard.load_curve import Span, curve_of_day, load_of, occurrences, quarter_of
 from dashboard.pages.downloads import DOWNLOADS
 from dashboard.pages.energy_view import View as EnergyView
 from dashboard.pages.reliability_view import View as ReliabilityView
@@ -134,11 +136,10 @@ def test_days_when_the_clock_changes_lack_an_hour_or_have_one_twice() -> None:
 
 def test_the_mean_of_a_quarter_is_over_the_days_that_had_it() -> None:
     at = datetime(2026, 11, 20, 11, tzinfo=UTC)  # noon in Stockholm
-    rows = [{"quarter": 48, "energy_wh": 6000, "peak_wh": 5000, "peak_epoch": at.timestamp()}]
     period = Period(date(2026, 11, 1), date(2026, 11, 24), ZONE)
-    found = load_of(
-        rows, period, date(2026, 11, 20), datetime(2026, 11, 22, 10, tzinfo=UTC), 40_000
-    )
+    span = Span(period, date(2026, 11, 20), datetime(2026, 11, 22, 10, tzinfo=UTC))
+    rows = [{"quarter": 48, "energy_wh": 6000}]
+    found = load_of(rows, {"peak_wh": 5000, "peak_at": at}, span, 40_000)
     assert found.mean_w[48] == 6000 * 4 / 2  # the 20th and 21st: the 22nd is at eleven
     assert found.mean_w[43] == 0
     assert found.peak is not None
@@ -344,3 +345,15 @@ def test_months_that_are_not_whole_count_their_days_alone(app: Flask, past: Past
             whole = sum(row["seconds"] for row in seconds)
             charging = sum(row["seconds"] for row in seconds if row["state"] == "charging")
             assert one.charging == pytest.approx(charging / whole if whole else None)
+
+
+def test_the_sql_of_the_documentation_runs(connection: Connection) -> None:
+    text = (Path(__file__).parent.parent / "docs" / "analysis.md").read_text()
+    statements = [one for block in re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+                  for one in block.split(";") if one.strip()]  # fmt: skip
+    assert len(statements) == 2
+    for statement in statements:
+        connection.execute(statement.encode())
+    for name in DOWNLOADS:
+        if name not in ("audit", "refused"):
+            assert f"`{name}`" in text

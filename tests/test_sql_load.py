@@ -3,11 +3,13 @@
 import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from facts import insert, random_facts
 from fleet import ANCHORS
 
+from dashboard.periods import Period, spans
 from sql.database import Connection, connect
 from sql.queries import load_queries
 
@@ -19,7 +21,10 @@ QUARTERS = f"""
 WITH wanted AS (
     SELECT s.site_id, {QUARTER} AS bucket, sum(energy_delta_wh)::bigint AS energy_wh
     FROM meter_value JOIN station s USING (station_id)
-    WHERE evse_id > 0 AND s.site_id IS NOT NULL GROUP BY 1, 2 HAVING sum(energy_delta_wh) <> 0)
+    WHERE evse_id > 0 AND s.site_id IS NOT NULL GROUP BY 1, 2 HAVING sum(energy_delta_wh) <> 0
+    UNION ALL
+    SELECT 0, {QUARTER}, sum(energy_delta_wh)::bigint FROM meter_value
+    WHERE evse_id > 0 GROUP BY 2 HAVING sum(energy_delta_wh) <> 0)
 (SELECT site_id, bucket, energy_wh FROM energy_site_15min EXCEPT ALL SELECT * FROM wanted)
 UNION ALL (SELECT * FROM wanted EXCEPT ALL SELECT site_id, bucket, energy_wh FROM energy_site_15min)
 """  # noqa: S608
@@ -32,6 +37,16 @@ found AS (SELECT site_id, bucket, energy_wh, peak_wh, peak_at FROM energy_site_d
     WHERE energy_wh <> 0)
 (SELECT * FROM found EXCEPT ALL SELECT * FROM wanted WHERE sum <> 0)
 UNION ALL (SELECT * FROM wanted WHERE sum <> 0 EXCEPT ALL SELECT * FROM found)
+"""  # noqa: S608
+LOADS = f"""
+WITH wanted AS (
+    SELECT site_id, date_trunc('month', bucket, '{ZONE}') AS bucket, (extract(hour FROM local) * 4
+        + floor(extract(minute FROM local) / 15))::smallint AS quarter, sum(energy_wh)::bigint
+    FROM energy_site_15min CROSS JOIN LATERAL (SELECT bucket AT TIME ZONE '{ZONE}' AS local) l
+    GROUP BY 1, 2, 3 HAVING sum(energy_wh) <> 0)
+(SELECT site_id, bucket, quarter, energy_wh FROM energy_site_load EXCEPT ALL SELECT * FROM wanted)
+UNION ALL (SELECT * FROM wanted EXCEPT ALL
+    SELECT site_id, bucket, quarter, energy_wh FROM energy_site_load)
 """  # noqa: S608
 queries = load_queries("load")
 
@@ -48,6 +63,7 @@ def stations(connection: Connection) -> None:
 
 def assert_quarters(connection: Connection) -> None:
     assert connection.execute(QUARTERS.encode()).fetchall() == []
+    assert connection.execute(LOADS.encode()).fetchall() == []
 
 
 def assert_days(connection: Connection) -> None:
@@ -129,10 +145,12 @@ def test_a_site_is_held_against_its_grid_connection(connection: Connection) -> N
     edges = {"start": at - timedelta(days=3), "end": at + timedelta(days=3)}
     sites = queries.sites(connection, site_id=None, **edges)
     assert [tuple(row)[1:] for row in sites] == [("A", 40000, 72000, 2, 11000, 11000, at)]
-    for place in ({"site_id": 1, "evse_keys": None}, {"site_id": None, "evse_keys": None},
-                  {"site_id": None, "evse_keys": [key for key, _ in rows]}):  # fmt: skip
-        [(_, energy, peak, epoch)] = queries.quarters(connection, **edges, **place)
-        assert (energy, peak, epoch) == (11000, 11000, int(at.timestamp()))
+    period = Period((at - timedelta(days=40)).date(), datetime.now(UTC).date(), ZoneInfo(ZONE))
+    over = spans(period, datetime.now(UTC).date())
+    for place in ({"site_id": 1, "evse_keys": None}, {"site_id": 0, "evse_keys": None},
+                  {"site_id": 0, "evse_keys": [key for key, _ in rows]}):  # fmt: skip
+        assert [energy for _, energy in queries.quarters(connection, **over, **place)] == [11000]
+        assert queries.fullest(connection, **edges, **place) == (11000, at)
         assert queries.day(connection, **edges, **place) == [(at, 11000)]
         assert queries.since(connection, **place) is not None
         assert queries.rating(connection, **place) == 72000

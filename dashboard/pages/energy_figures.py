@@ -75,10 +75,10 @@ def _peaks(view: View, mine: Part) -> list[Child]:
     return [
         figure_tile(t("Largest simultaneous power"), form.kw(peak.power_w),
                     t("{when}, mean of 15 min, informative", when=when),
-                    href=view.sessions(day, day), id="energy-peak"),
+                    href=view.sessions(day, day), help="largest_simultaneous_power",
+                    id="energy-peak"),
         figure_tile(t("Coincidence"), form.percent(load.coincidence, 1), f"{of} \u00b7 {factor}",
-                    hint=t("The largest simultaneous power against the sum of all ratings."),
-                    id="energy-coincidence"),
+                    help="coincidence", id="energy-coincidence"),
     ]  # fmt: skip
 
 

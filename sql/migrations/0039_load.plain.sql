@@ -5,12 +5,13 @@
 -- reading, and what comes late is logged by the statement that brings it and folded in by
 -- refresh_rollups. Ordinary readings cost nothing more. A site is made of the stations that stand
 -- there now: a station that moves takes its past along. Days follow the fold, within seconds.
+-- Site 0 is the whole fleet, stations without a site included.
 
 CREATE TABLE rollup.site_15min (
     bucket    timestamptz NOT NULL,
     energy_wh bigint NOT NULL,
     site_id   integer NOT NULL,
-    PRIMARY KEY (site_id, bucket)
+    PRIMARY KEY (site_id, bucket) INCLUDE (energy_wh)  -- a site's year lies together in it
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE rollup.site_15min IS 'Quarters of each site before the watermark; read energy_site_15min.';
 CREATE TABLE rollup.site_day (
@@ -22,6 +23,14 @@ CREATE TABLE rollup.site_day (
     PRIMARY KEY (site_id, bucket)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE rollup.site_day IS 'Days of those quarters and the fullest of them; read energy_site_day.';
+CREATE TABLE rollup.site_load (
+    bucket    timestamptz NOT NULL,      -- a month
+    energy_wh bigint NOT NULL,
+    site_id   integer NOT NULL,
+    quarter   smallint NOT NULL,         -- of the day, 0 to 95, by the operator's clock
+    PRIMARY KEY (site_id, bucket, quarter)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE rollup.site_load IS 'Those quarters by month and quarter of the day; read energy_site_load.';
 CREATE TABLE rollup.site_change (
     bucket     timestamptz NOT NULL,
     energy_wh  bigint NOT NULL,
@@ -44,6 +53,10 @@ CREATE TRIGGER load_station_moved AFTER UPDATE OF site_id ON station FOR EACH RO
     WHEN (OLD.site_id IS DISTINCT FROM NEW.site_id) EXECUTE FUNCTION rollup.station_moved();
 CREATE TRIGGER load_station_went AFTER DELETE ON station FOR EACH ROW
     WHEN (OLD.site_id IS NOT NULL) EXECUTE FUNCTION rollup.station_moved();
+
+CREATE FUNCTION rollup.quarter_of(at timestamptz) RETURNS smallint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (date_part('epoch', at AT TIME ZONE {{time_zone}})::bigint % 86400 / 900)::smallint;
 
 -- As in 0034_fleet, and: what comes late is logged for the sites, too.
 CREATE OR REPLACE FUNCTION meter_value_roll_up() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -93,18 +106,27 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- What rollup.site_15min does not hold yet.
+CREATE VIEW rollup.site_rest AS
+SELECT s.site_id, c.bucket, c.energy_wh FROM rollup.site_change c JOIN station s USING (station_id)
+WHERE s.site_id IS NOT NULL
+UNION ALL
+SELECT 0, bucket, energy_wh FROM rollup.site_change
+UNION ALL
+SELECT s.site_id, e.bucket, e.energy_wh FROM energy_15min e JOIN station s USING (station_id)
+WHERE s.site_id IS NOT NULL AND e.bucket >= (SELECT fleet_until FROM rollup.watermark)
+UNION ALL
+SELECT 0, bucket, energy_wh FROM energy_15min
+WHERE bucket >= (SELECT fleet_until FROM rollup.watermark);
+
 CREATE VIEW energy_site_15min AS
 SELECT site_id, bucket, sum(energy_wh)::bigint AS energy_wh
 FROM (
     SELECT site_id, bucket, energy_wh FROM rollup.site_15min
-    UNION ALL
-    SELECT s.site_id, c.bucket, c.energy_wh FROM rollup.site_change c JOIN station s USING (station_id)
-    UNION ALL
-    SELECT s.site_id, e.bucket, e.energy_wh FROM energy_15min e JOIN station s USING (station_id)
-    WHERE e.bucket >= (SELECT fleet_until FROM rollup.watermark)
+    UNION ALL SELECT site_id, bucket, energy_wh FROM rollup.site_rest
 ) parts
-WHERE site_id IS NOT NULL GROUP BY site_id, bucket HAVING sum(energy_wh) <> 0;
-COMMENT ON VIEW energy_site_15min IS 'Energy per quarter of an hour of the stations that stand at a site; energy_wh x 4 is its mean load in W.';
+GROUP BY site_id, bucket HAVING sum(energy_wh) <> 0;
+COMMENT ON VIEW energy_site_15min IS 'Energy per quarter of an hour of the stations that stand at a site (0: of all stations); energy_wh x 4 is its mean load in W.';
 
 CREATE VIEW energy_site_day AS
 SELECT site_id, bucket, energy_wh, peak_wh, peak_at FROM rollup.site_day
@@ -117,6 +139,17 @@ FROM energy_site_15min
 WHERE bucket >= (SELECT date_trunc('day', fleet_until, {{time_zone}}) FROM rollup.watermark)
 GROUP BY 1, 2;
 COMMENT ON VIEW energy_site_day IS 'Energy per day of a site, and its fullest quarter: peak_wh x 4 is the largest mean load in W, informative.';
+
+CREATE VIEW energy_site_load AS
+SELECT site_id, bucket, quarter, sum(energy_wh)::bigint AS energy_wh
+FROM (
+    SELECT site_id, bucket, quarter, energy_wh FROM rollup.site_load
+    UNION ALL
+    SELECT site_id, date_trunc('month', bucket, {{time_zone}}), rollup.quarter_of(bucket), energy_wh
+    FROM rollup.site_rest
+) parts
+GROUP BY site_id, bucket, quarter HAVING sum(energy_wh) <> 0;
+COMMENT ON VIEW energy_site_load IS 'Energy per month and quarter of the day (0 to 95, by the operator''s clock) of a site; 0: of all stations.';
 
 -- Sum up days of sites anew from their quarters.
 CREATE FUNCTION rollup.count_site_days(site_ids integer[], days timestamptz[]) RETURNS void
@@ -132,17 +165,30 @@ LANGUAGE sql AS $$
         peak_wh = excluded.peak_wh, peak_at = excluded.peak_at;
 $$;
 
+-- Book what sites have got.
+CREATE FUNCTION rollup.book_sites(site_ids integer[], buckets timestamptz[], energies bigint[])
+RETURNS void LANGUAGE sql AS $$
+    INSERT INTO rollup.site_load AS kept (bucket, energy_wh, site_id, quarter)
+    SELECT date_trunc('month', bucket, {{time_zone}}), sum(energy_wh)::bigint, site_id,
+        rollup.quarter_of(bucket)
+    FROM unnest(site_ids, buckets, energies) c (site_id, bucket, energy_wh)
+    GROUP BY 3, 1, 4 ORDER BY 3, 1, 4
+    ON CONFLICT (site_id, bucket, quarter) DO UPDATE SET
+        energy_wh = kept.energy_wh + excluded.energy_wh;
+    INSERT INTO rollup.site_15min AS kept (bucket, energy_wh, site_id)
+    SELECT bucket, energy_wh, site_id
+    FROM unnest(site_ids, buckets, energies) c (site_id, bucket, energy_wh) ORDER BY 3, 1
+    ON CONFLICT (site_id, bucket) DO UPDATE SET energy_wh = kept.energy_wh + excluded.energy_wh;
+    SELECT rollup.count_site_days(array_agg(site_id), array_agg(day))
+    FROM (SELECT DISTINCT site_id, date_trunc('day', bucket, {{time_zone}}) AS day
+        FROM unnest(site_ids, buckets) c (site_id, bucket)) d;
+$$;
+
 -- Take in stations that have moved, and what came late. The past of a station leaves with what was
 -- counted of it: what is still in the log is folded where it stands now. One statement, one
 -- snapshot: a writer is wholly in it or not at all. The caller holds the lock of site_moved.
-CREATE FUNCTION rollup.fold_sites() RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    sites integer[];
-    days timestamptz[];
-BEGIN
-    IF NOT EXISTS (SELECT FROM rollup.site_moved) AND NOT EXISTS (SELECT FROM rollup.site_change) THEN
-        RETURN;
-    END IF;
+CREATE FUNCTION rollup.taken_changes(OUT sites integer[], OUT buckets timestamptz[],
+    OUT energies bigint[]) LANGUAGE sql AS $$
     WITH moved AS (DELETE FROM rollup.site_moved RETURNING *), part AS (
         SELECT m.from_site, m.to_site, q.bucket, q.energy_wh
         FROM moved m JOIN energy_15min q USING (station_id)
@@ -150,30 +196,42 @@ BEGIN
         UNION ALL
         SELECT m.from_site, m.to_site, c.bucket, -c.energy_wh
         FROM moved m JOIN rollup.site_change c USING (station_id)
-    ), late AS (DELETE FROM rollup.site_change RETURNING *), booked AS (
-        INSERT INTO rollup.site_15min AS kept (bucket, energy_wh, site_id)
-        SELECT bucket, sum(energy_wh)::bigint, site_id
+    ), late AS (DELETE FROM rollup.site_change RETURNING *), changes AS (
+        SELECT site_id, bucket, sum(energy_wh)::bigint AS energy_wh
         FROM (
-            SELECT bucket, -energy_wh AS energy_wh, from_site AS site_id FROM part
-            UNION ALL SELECT bucket, energy_wh, to_site FROM part
-            UNION ALL SELECT bucket, energy_wh, s.site_id FROM late JOIN station s USING (station_id)
-        ) changes
-        WHERE site_id IS NOT NULL GROUP BY site_id, bucket ORDER BY site_id, bucket
-        ON CONFLICT (site_id, bucket) DO UPDATE SET energy_wh = kept.energy_wh + excluded.energy_wh
-        RETURNING kept.site_id, kept.bucket
+            SELECT from_site AS site_id, bucket, -energy_wh AS energy_wh FROM part
+            UNION ALL SELECT to_site, bucket, energy_wh FROM part
+            UNION ALL SELECT s.site_id, bucket, energy_wh FROM late JOIN station s USING (station_id)
+            UNION ALL SELECT 0, bucket, energy_wh FROM late
+        ) all_of_them
+        WHERE site_id IS NOT NULL GROUP BY site_id, bucket
     )
-    SELECT array_agg(site_id), array_agg(day) INTO sites, days
-    FROM (SELECT DISTINCT site_id, date_trunc('day', bucket, {{time_zone}}) AS day FROM booked) d;
-    PERFORM rollup.count_site_days(sites, days);
+    SELECT array_agg(site_id), array_agg(bucket), array_agg(energy_wh) FROM changes;
+$$;
+CREATE FUNCTION rollup.fold_sites() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM rollup.site_moved) AND NOT EXISTS (SELECT FROM rollup.site_change) THEN
+        RETURN;
+    END IF;
+    PERFORM rollup.book_sites(c.sites, c.buckets, c.energies) FROM rollup.taken_changes() c;
 END $$;
+
+-- Energy per quarter of every site, and of all stations, between two quarters.
+CREATE FUNCTION rollup.sums_of_sites(low timestamptz, high timestamptz)
+RETURNS TABLE (site_id integer, bucket timestamptz, energy_wh bigint) LANGUAGE sql STABLE AS $$
+    SELECT s.site_id, e.bucket, sum(e.energy_wh)::bigint
+    FROM energy_15min e JOIN station s USING (station_id)
+    WHERE e.bucket >= low AND e.bucket < high AND s.site_id IS NOT NULL GROUP BY 1, 2
+    UNION ALL
+    SELECT 0, e.bucket, sum(e.energy_wh)::bigint FROM energy_15min e
+    WHERE e.bucket >= low AND e.bucket < high GROUP BY 2
+$$;
 
 -- As in 0034_fleet, and the sites'. The caller holds both locks.
 CREATE OR REPLACE FUNCTION rollup.advance(fleet_to timestamptz, month_to timestamptz) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     mark rollup.watermark;
-    sites integer[];
-    days timestamptz[];
 BEGIN
     SELECT * INTO STRICT mark FROM rollup.watermark FOR UPDATE;
     PERFORM rollup.fold_sites();
@@ -192,20 +250,8 @@ BEGIN
         ON CONFLICT (bucket) DO UPDATE SET energy_wh = kept.energy_wh + excluded.energy_wh,
             peak_power_w = greatest(kept.peak_power_w, excluded.peak_power_w);
 
-        WITH booked AS (
-            INSERT INTO rollup.site_15min AS kept (bucket, energy_wh, site_id)
-            SELECT e.bucket, sum(e.energy_wh)::bigint, s.site_id
-            FROM energy_15min e JOIN station s USING (station_id)
-            WHERE e.bucket >= mark.fleet_until AND e.bucket < fleet_to AND s.site_id IS NOT NULL
-            GROUP BY s.site_id, e.bucket ORDER BY s.site_id, e.bucket
-            ON CONFLICT (site_id, bucket) DO UPDATE SET
-                energy_wh = kept.energy_wh + excluded.energy_wh
-            RETURNING kept.site_id, kept.bucket
-        )
-        SELECT array_agg(site_id), array_agg(day) INTO sites, days
-        FROM (SELECT DISTINCT site_id, date_trunc('day', bucket, {{time_zone}}) AS day
-            FROM booked) d;
-        PERFORM rollup.count_site_days(sites, days);
+        PERFORM rollup.book_sites(array_agg(site_id), array_agg(bucket), array_agg(energy_wh))
+        FROM rollup.sums_of_sites(mark.fleet_until, fleet_to);
     END IF;
     IF mark.month_until < month_to THEN
         INSERT INTO rollup.month AS kept
@@ -270,11 +316,5 @@ END $$;
 
 -- What lies before the watermark already.
 LOCK TABLE ONLY meter_value IN SHARE MODE;
-INSERT INTO rollup.site_15min (bucket, energy_wh, site_id)
-SELECT e.bucket, sum(e.energy_wh)::bigint, s.site_id
-FROM energy_15min e JOIN station s USING (station_id)
-WHERE e.bucket < (SELECT fleet_until FROM rollup.watermark) AND s.site_id IS NOT NULL
-GROUP BY s.site_id, e.bucket ORDER BY s.site_id, e.bucket;
-SELECT rollup.count_site_days(array_agg(site_id), array_agg(day))
-FROM (SELECT DISTINCT site_id, date_trunc('day', bucket, {{time_zone}}) AS day
-    FROM rollup.site_15min) d;
+SELECT rollup.book_sites(array_agg(site_id), array_agg(bucket), array_agg(energy_wh))
+FROM rollup.sums_of_sites('-infinity', (SELECT fleet_until FROM rollup.watermark));

@@ -4,12 +4,13 @@
 -- Aggregates never join, and a site is made of the stations that stand there now: these are tables
 -- that refresh_rollups counts anew from energy_15min, for the time it refreshes and for stations that
 -- have moved, and up to half an hour ago every few minutes. Newer quarters are added when reading.
+-- Site 0 is the whole fleet, stations without a site included.
 
 CREATE TABLE rollup.site_15min (
     bucket    timestamptz NOT NULL,
     energy_wh bigint NOT NULL,
     site_id   integer NOT NULL,
-    PRIMARY KEY (site_id, bucket)
+    PRIMARY KEY (site_id, bucket) INCLUDE (energy_wh)  -- a site's year lies together in it
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE rollup.site_15min IS 'Quarters of each site before the watermark; read energy_site_15min.';
 CREATE TABLE rollup.site_day (
@@ -21,6 +22,14 @@ CREATE TABLE rollup.site_day (
     PRIMARY KEY (site_id, bucket)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE rollup.site_day IS 'Days of those quarters and the fullest of them; read energy_site_day.';
+CREATE TABLE rollup.site_load (
+    bucket    timestamptz NOT NULL,      -- a month
+    energy_wh bigint NOT NULL,
+    site_id   integer NOT NULL,
+    quarter   smallint NOT NULL,         -- of the day, 0 to 95, by the operator's clock
+    PRIMARY KEY (site_id, bucket, quarter)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE rollup.site_load IS 'Those quarters by month and quarter of the day; read energy_site_load.';
 CREATE TABLE rollup.site_moved (station_id text NOT NULL, from_site integer, to_site integer);
 COMMENT ON TABLE rollup.site_moved IS 'Stations whose past rollup.site_15min still counts where they stood.';
 CREATE TABLE rollup.site_counted (until_at timestamptz NOT NULL);   -- beginning of a quarter
@@ -41,16 +50,26 @@ CREATE TRIGGER load_station_moved AFTER UPDATE OF site_id ON station FOR EACH RO
 CREATE TRIGGER load_station_went AFTER DELETE ON station FOR EACH ROW
     WHEN (OLD.site_id IS NOT NULL) EXECUTE FUNCTION rollup.station_moved();
 
+CREATE FUNCTION rollup.quarter_of(at timestamptz) RETURNS smallint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (date_part('epoch', at AT TIME ZONE {{time_zone}})::bigint % 86400 / 900)::smallint;
+
+-- What rollup.site_15min does not hold yet.
+CREATE VIEW rollup.site_rest AS
+SELECT s.site_id, e.bucket, e.energy_wh FROM energy_15min e JOIN station s USING (station_id)
+WHERE s.site_id IS NOT NULL AND e.bucket >= (SELECT until_at FROM rollup.site_counted)
+UNION ALL
+SELECT 0, bucket, energy_wh FROM energy_15min
+WHERE bucket >= (SELECT until_at FROM rollup.site_counted);
+
 CREATE VIEW energy_site_15min AS
 SELECT site_id, bucket, sum(energy_wh)::bigint AS energy_wh
 FROM (
     SELECT site_id, bucket, energy_wh FROM rollup.site_15min
-    UNION ALL
-    SELECT s.site_id, e.bucket, e.energy_wh FROM energy_15min e JOIN station s USING (station_id)
-    WHERE e.bucket >= (SELECT until_at FROM rollup.site_counted)
+    UNION ALL SELECT site_id, bucket, energy_wh FROM rollup.site_rest
 ) parts
-WHERE site_id IS NOT NULL GROUP BY site_id, bucket HAVING sum(energy_wh) <> 0;
-COMMENT ON VIEW energy_site_15min IS 'Energy per quarter of an hour of the stations that stand at a site; energy_wh x 4 is its mean load in W.';
+GROUP BY site_id, bucket HAVING sum(energy_wh) <> 0;
+COMMENT ON VIEW energy_site_15min IS 'Energy per quarter of an hour of the stations that stand at a site (0: of all stations); energy_wh x 4 is its mean load in W.';
 
 CREATE VIEW energy_site_day AS
 SELECT site_id, bucket, energy_wh, peak_wh, peak_at FROM rollup.site_day
@@ -64,6 +83,17 @@ WHERE bucket >= (SELECT date_trunc('day', until_at, {{time_zone}}) FROM rollup.s
 GROUP BY 1, 2;
 COMMENT ON VIEW energy_site_day IS 'Energy per day of a site, and its fullest quarter: peak_wh x 4 is the largest mean load in W, informative.';
 
+CREATE VIEW energy_site_load AS
+SELECT site_id, bucket, quarter, sum(energy_wh)::bigint AS energy_wh
+FROM (
+    SELECT site_id, bucket, quarter, energy_wh FROM rollup.site_load
+    UNION ALL
+    SELECT site_id, date_trunc('month', bucket, {{time_zone}}), rollup.quarter_of(bucket), energy_wh
+    FROM rollup.site_rest
+) parts
+GROUP BY site_id, bucket, quarter HAVING sum(energy_wh) <> 0;
+COMMENT ON VIEW energy_site_load IS 'Energy per month and quarter of the day (0 to 95, by the operator''s clock) of a site; 0: of all stations.';
+
 -- Count some sites (null: all) anew between two quarters.
 CREATE FUNCTION rollup.count_sites(site_ids integer[], low timestamptz, high timestamptz)
 RETURNS void LANGUAGE plpgsql AS $$
@@ -75,7 +105,10 @@ BEGIN
     FROM energy_15min e JOIN station s USING (station_id)
     WHERE e.bucket >= low AND e.bucket < high AND s.site_id IS NOT NULL
         AND (site_ids IS NULL OR s.site_id = ANY (site_ids))
-    GROUP BY s.site_id, e.bucket;
+    GROUP BY s.site_id, e.bucket
+    UNION ALL
+    SELECT bucket, sum(energy_wh)::bigint, 0 FROM energy_15min
+    WHERE site_ids IS NULL AND bucket >= low AND bucket < high GROUP BY bucket;
     DELETE FROM rollup.site_day
     WHERE bucket >= date_trunc('day', low, {{time_zone}}) AND bucket < high
         AND (site_ids IS NULL OR site_id = ANY (site_ids));
@@ -89,6 +122,18 @@ BEGIN
     GROUP BY 1, site_id
     ON CONFLICT (site_id, bucket) DO UPDATE SET energy_wh = excluded.energy_wh,
         peak_wh = excluded.peak_wh, peak_at = excluded.peak_at;
+    DELETE FROM rollup.site_load
+    WHERE bucket >= date_trunc('month', low, {{time_zone}}) AND bucket < high
+        AND (site_ids IS NULL OR site_id = ANY (site_ids));
+    INSERT INTO rollup.site_load (bucket, energy_wh, site_id, quarter)
+    SELECT date_trunc('month', bucket, {{time_zone}}), sum(energy_wh)::bigint, site_id,
+        rollup.quarter_of(bucket)
+    FROM rollup.site_15min
+    WHERE bucket >= date_trunc('month', low, {{time_zone}}) AND bucket < (date_trunc('month',
+            high AT TIME ZONE {{time_zone}}) + interval '1 month') AT TIME ZONE {{time_zone}}
+        AND (site_ids IS NULL OR site_id = ANY (site_ids))
+    GROUP BY 1, 3, 4
+    ON CONFLICT (site_id, bucket, quarter) DO UPDATE SET energy_wh = excluded.energy_wh;
 END $$;
 
 -- Bring the sites up to date between two instants, without a hole behind what was counted before.

@@ -1,45 +1,52 @@
--- Mean power by quarter of an hour, from the rollups of 15 minutes: of the whole fleet, a site
--- (site_id) or single evses (evse_keys). Energy of a quarter x 4 is its mean power in W.
+-- Mean power by quarter of an hour, from the rollups of 15 minutes: of a site (site_id; 0 is the whole
+-- fleet) or of single evses (evse_keys). Energy of a quarter x 4 is its mean power in W.
 
 -- name: quarters
--- Energy by quarter of the day (0 to 95, by the operator's clock) between two midnights, and the
--- fullest one of each with the beginning of it, in seconds.
-SELECT quarter, sum(energy_wh)::bigint AS energy_wh, (max(fullest))[1] AS peak_wh,
-    -(max(fullest))[2] AS peak_epoch
+-- Energy by quarter of the day (0 to 95, by the operator's clock) between two midnights: whole months
+-- from their rows, the days beside them added or taken off (see uptime.sql).
+SELECT quarter, sum(energy_wh)::bigint AS energy_wh
 FROM (
-    SELECT (extract(hour FROM local) * 4 + extract(minute FROM local)::integer / 15)::integer
-        AS quarter, energy_wh, ARRAY[energy_wh, -extract(epoch FROM bucket)::bigint] AS fullest
-    FROM (
-        SELECT bucket, energy_wh, bucket AT TIME ZONE (SELECT time_zone FROM installation) AS local
-        FROM (
-            SELECT bucket, energy_wh FROM energy_fleet_15min
-            WHERE :site_id::integer IS NULL AND :evse_keys::integer[] IS NULL
-                AND bucket >= :start AND bucket < :end
-            UNION ALL
-            SELECT bucket, energy_wh FROM energy_site_15min
-            WHERE :site_id::integer IS NOT NULL AND :evse_keys::integer[] IS NULL
-                AND site_id = :site_id AND bucket >= :start AND bucket < :end
-            UNION ALL
-            SELECT bucket, sum(energy_wh)::bigint FROM energy_15min
-            WHERE :evse_keys::integer[] IS NOT NULL AND evse_key = ANY(:evse_keys)
-                AND bucket >= :start AND bucket < :end
-            GROUP BY bucket
-        ) load
-    ) clock
-) placed
-GROUP BY quarter ORDER BY quarter;
+    SELECT quarter, energy_wh FROM energy_site_load
+    WHERE :evse_keys::integer[] IS NULL AND site_id = :site_id::integer
+        AND bucket >= :months_from AND bucket < :months_until
+    UNION ALL
+    SELECT rollup.quarter_of(bucket), :head_sign::integer * energy_wh FROM energy_site_15min
+    WHERE :evse_keys::integer[] IS NULL AND site_id = :site_id::integer
+        AND bucket >= :head_from AND bucket < :head_until
+    UNION ALL
+    SELECT rollup.quarter_of(bucket), :tail_sign::integer * energy_wh FROM energy_site_15min
+    WHERE :evse_keys::integer[] IS NULL AND site_id = :site_id::integer
+        AND bucket >= :tail_from AND bucket < :tail_until
+    UNION ALL
+    SELECT rollup.quarter_of(bucket), energy_wh FROM energy_15min
+    WHERE :evse_keys::integer[] IS NOT NULL AND evse_key = ANY(:evse_keys)
+        AND bucket >= :start AND bucket < :end
+) parts
+GROUP BY quarter HAVING sum(energy_wh) <> 0 ORDER BY quarter;
+
+-- name: fullest^
+-- The fullest quarter between two midnights; the earliest of equals.
+SELECT peak_wh, peak_at
+FROM (
+    SELECT peak_wh, peak_at FROM energy_site_day
+    WHERE :evse_keys::integer[] IS NULL AND site_id = :site_id::integer
+        AND bucket >= :start AND bucket < :end
+    UNION ALL
+    SELECT sum(energy_wh)::bigint, bucket FROM energy_15min
+    WHERE :evse_keys::integer[] IS NOT NULL AND evse_key = ANY(:evse_keys)
+        AND bucket >= :start AND bucket < :end
+    GROUP BY bucket
+) parts
+WHERE peak_wh > 0
+ORDER BY peak_wh DESC, peak_at LIMIT 1;
 
 -- name: day
 -- The quarters of one day, between two midnights.
 SELECT bucket, sum(energy_wh)::bigint AS energy_wh
 FROM (
-    SELECT bucket, energy_wh FROM energy_fleet_15min
-    WHERE :site_id::integer IS NULL AND :evse_keys::integer[] IS NULL
-        AND bucket >= :start AND bucket < :end
-    UNION ALL
     SELECT bucket, energy_wh FROM energy_site_15min
-    WHERE :site_id::integer IS NOT NULL AND :evse_keys::integer[] IS NULL
-        AND site_id = :site_id AND bucket >= :start AND bucket < :end
+    WHERE :evse_keys::integer[] IS NULL AND site_id = :site_id::integer
+        AND bucket >= :start AND bucket < :end
     UNION ALL
     SELECT bucket, energy_wh FROM energy_15min
     WHERE :evse_keys::integer[] IS NOT NULL AND evse_key = ANY(:evse_keys)
@@ -48,13 +55,12 @@ FROM (
 GROUP BY bucket ORDER BY bucket;
 
 -- name: since$
--- The first day with energy of the fleet, a site or single evses.
-SELECT CASE
-    WHEN :evse_keys::integer[] IS NOT NULL THEN (SELECT min(bucket) FROM energy_day
-        WHERE evse_key = ANY(:evse_keys) AND energy_wh <> 0)
-    WHEN :site_id::integer IS NOT NULL THEN (SELECT min(bucket) FROM energy_site_day
-        WHERE site_id = :site_id AND energy_wh <> 0)
-    ELSE (SELECT min(bucket) FROM energy_fleet_day WHERE energy_wh <> 0) END;
+-- The first day with energy.
+SELECT CASE WHEN :evse_keys::integer[] IS NULL
+    THEN (SELECT min(bucket) FROM energy_site_day
+        WHERE site_id = :site_id::integer AND energy_wh <> 0)
+    ELSE (SELECT min(bucket) FROM energy_day
+        WHERE evse_key = ANY(:evse_keys) AND energy_wh <> 0) END;
 
 -- name: sites
 -- Every site that has stations (or one): its energy and fullest quarter between two midnights, what
@@ -82,7 +88,7 @@ ORDER BY coalesce(p.peak_wh, 0)::float8 / s.grid_limit_w DESC NULLS LAST, p.peak
 -- What the evses of the fleet, a site or a list are rated at together, in W.
 SELECT coalesce(sum(e.max_power_w), 0)::bigint
 FROM evse e JOIN station s USING (station_id)
-WHERE (:site_id::integer IS NULL OR s.site_id = :site_id)
+WHERE (:site_id::integer = 0 OR s.site_id = :site_id OR :evse_keys::integer[] IS NOT NULL)
     AND (:evse_keys::integer[] IS NULL OR e.evse_key = ANY(:evse_keys));
 
 -- name: grid_limit$

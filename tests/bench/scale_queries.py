@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from dashboard.api import MOST_BUCKETS
-from dashboard.periods import last_months, month, spans
+from dashboard.periods import last_days, last_months, month, spans
 from sql.database import Connection
 from sql.queries import Queries, load_queries
 from tests.prepared import PARAMETER
@@ -261,9 +261,10 @@ def _load(days: int, of: str = "") -> Callable[[Subject], Parameters]:
 
     def parameters(subject: Subject) -> Parameters:
         keys = [subject.row("payment")[3], subject.row("running")[1]]
+        today = subject.now.astimezone(ZONE).date()
         return {
-            **_period(days)(subject),
-            "site_id": subject.row("site")[0] if of == "site" else None,
+            **spans(last_days(today, days, ZONE), today),
+            "site_id": subject.row("site")[0] if of == "site" else 0,
             "evse_keys": keys if of == "station" else None,
         }
 
@@ -344,8 +345,10 @@ VARIANTS = (
     Case("load", "day", "of the fleet", _load(1)),
     Case("load", "since", "of the fleet", _load(1)),
     Case("load", "since", "of a site", _load(1, "site")),
-    Case("load", "sites", "30 days", _load(30)),
-    Case("load", "sites", "a year", _load(365), is_year_view=True),
+    Case("load", "fullest", "a year", _load(365), is_year_view=True),
+    Case("load", "fullest", "a year of a station", _load(365, "station")),
+    Case("load", "sites", "30 days", _period(30)),
+    Case("load", "sites", "a year", _period(365), is_year_view=True),
     Case("load", "rating", "of the fleet", _load(1)),
     Case("utilisation", "fleet_hour", "a year", _period(365), is_year_view=True),
     Case("utilisation", "hour", "92 days of two evses", _period(92)),
