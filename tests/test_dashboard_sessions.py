@@ -220,22 +220,34 @@ def test_sums_of_days_equal_sums_of_their_sessions(
         assert figure in one_by_one
 
 
-@pytest.mark.parametrize(
-    "search",
-    ["?from=2026-10-31&until=2026-10-01", "?from=1890-01-01&until=2026-10-31", "?from=nonsense",
-     "?site=99999999999999", "?site=-1", "?evse=abc&hour=99&least=-5&most=1e99", "?before=9-9-9",
-     "?before=99999999999999999999-1", "?before=9999999999999999-999999999999999999", "?sort=x",
-     "?flag=%27%3B+DROP+TABLE+session", "?q=%00&token=%00", "?q=%25_%5C", "?station=%F0%9F%94%8C",
-     "?evse=999999999&longer=999999999&shorter=999999999"],
-)  # fmt: skip
+NONSENSE = (
+    "?from=2026-10-31&until=2026-10-01",
+    "?from=1890-01-01&until=2026-10-31",
+    "?from=nonsense",
+    "?site=99999999999999",
+    "?site=-1",
+    "?evse=abc&hour=99&least=-5&most=1e99",
+    "?before=9-9-9",
+    "?before=99999999999999999999-1",
+    "?before=9999999999999999-999999999999999999",
+    "?sort=x",
+    "?flag=%27%3B+DROP+TABLE+session",
+    "?q=%00&token=%00",
+    "?q=%25_%5C",
+    "?station=%F0%9F%94%8C",
+    "?evse=999999999&longer=999999999&shorter=999999999",
+)
+
+
 def test_nonsense_in_the_address_breaks_nothing(
-    alice: FlaskClient, carol: FlaskClient, rows: Connection, evse_key: int, search: str
+    alice: FlaskClient, carol: FlaskClient, rows: Connection, evse_key: int
 ) -> None:
     paid_session(rows, evse_key, 17, AT)
     fold(rows)
-    for path in ("/app/sessions", "/app/drivers", "/app/session/1"):
-        assert "Callback error" not in shown(alice, path, search)
-    assert "Revenue" in shown(carol, "/app/revenue", search)
+    for search in NONSENSE:
+        for path in ("/app/sessions", "/app/drivers", "/app/session/1"):
+            assert '"id": "page"' in shown(alice, path, search), (path, search)
+        assert "Revenue" in shown(carol, "/app/revenue", search)
 
 
 def test_who_is_shown_as_the_role_may_see_it(
@@ -279,9 +291,9 @@ def test_a_file_holds_all_sessions_that_fit(
 # -- one session --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["0", "999999", "abc", "1%20OR%201=1", "9" * 40, "-1", "\u0663"])
-def test_an_unknown_session_is_named_as_such(alice: FlaskClient, name: str) -> None:
-    assert "There is no session" in shown(alice, f"/app/session/{name}")
+def test_an_unknown_session_is_named_as_such(alice: FlaskClient) -> None:
+    for name in ("0", "999999", "abc", "1%20OR%201=1", "9" * 40, "-1", "\u0663"):
+        assert "There is no session" in shown(alice, f"/app/session/{name}")
 
 
 def test_a_session_s_energy_is_traced_to_its_readings(
