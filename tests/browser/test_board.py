@@ -219,7 +219,7 @@ def test_an_incident_is_taken_and_acknowledged_for_everyone_to_see(
     alice.keyboard.press("Tab")
     alice.keyboard.press("Enter")
     expect(bob.locator("#incidents-list .i-check")).to_have_attribute("title", re.compile("Alice"))
-    expect(row.locator(".deeds")).to_have_count(0)
+    expect(row.locator(".deeds button")).to_have_count(0)
     [(owner, by)] = connection.execute("SELECT owner, acknowledged_by FROM incident").fetchall()
     assert (owner, by) == ("Alice", "Alice")
     done = connection.execute(
