@@ -183,7 +183,8 @@ def test_an_api_token_is_shown_once_as_the_last_line_and_only_its_hash_is_kept(
     assert kept
     assert token.encode() not in bytes(kept[0])
     assert kept[1] == ["read", "command"]
-    assert "exists" in one_line(app("api-token", "add", "grid", DATABASE_URL=database), 1)
+    again = one_line(app("api-token", "add", "grid", DATABASE_URL=database), 1)
+    assert "name: expected a name that no other API token has or had, found grid" in again
 
 
 def test_nothing_imports_the_composition_root() -> None:
