@@ -43,6 +43,7 @@ def make(connection: Connection, dsn: str, folder: Path) -> None:
         live_there(street)
         street.close()
     names = add_network(connection)
+    connection.execute("UPDATE site SET grid_limit_w = 40000")
     first_contact(connection, MOMENTS[0] - timedelta(days=1))
     for name, moment in zip(names, MOMENTS[1:], strict=False):
         lose_contact(connection, name, moment, moment + timedelta(minutes=100), "station")
