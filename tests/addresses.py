@@ -19,6 +19,7 @@ FILLED = {
     "site_id": "SELECT site_id FROM site ORDER BY 1 LIMIT 1",
     "payment_id": "SELECT payment_id FROM payment ORDER BY 1 DESC LIMIT 1",
     "driver_id": "SELECT driver_id FROM driver ORDER BY 1 LIMIT 1",
+    "name": "SELECT 'numbers'",  # of a document of the help
 }
 NOBODY = "0"  # of an empty database
 
@@ -36,14 +37,13 @@ class Address(NamedTuple):
 
 def addresses(connection: Connection) -> list[Address]:
     """The plain address of every registered page, in the order of the register."""
-    return [address for page in PAGES for address in of_page(connection, page)]
+    return [of_page(connection, page) for page in PAGES]
 
 
-def of_page(connection: Connection, page: Page) -> list[Address]:
-    """One for each part of a page that has parts (`<part>` of the templates), else one."""
+def of_page(connection: Connection, page: Page) -> Address:
     template = page.path_template or page.path
     filled = PLACE.sub(lambda found: _value(connection, found[1]), template)
-    return [Address(page.key, PREFIX + filled)]
+    return Address(page.key, PREFIX + filled)
 
 
 def _value(connection: Connection, name: str) -> str:

@@ -21,7 +21,8 @@ DRAWN = """(most) => new Promise((resolve, reject) => {
   const missing = () => {
     const main = document.querySelector("main");
     if (!main || !document.querySelector("h1")?.textContent) return "heading";
-    if (main.querySelector("[aria-busy=true], [data-dash-is-loading=true]")) return "answers";
+    const busy = all("main [aria-busy=true], main [data-dash-is-loading=true]");
+    if (busy.some((one) => one.checkVisibility())) return "answers";
     if (all("main .dash-graph").some((one) => !one.querySelector(".main-svg"))) return "charts";
     if (all("main .ag-root-wrapper").some((one) => !one.querySelector(".ag-row"))) return "rows";
     if (all("main .stations-grid").some((one) => !one.querySelector(".ag-row"))) return "grid";

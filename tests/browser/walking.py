@@ -20,8 +20,9 @@ PAINT = """(theme) => {
 # heading, everything that was asked for, charts; and groups of choices have their names and roles
 DRAWN = """() => {
   const main = document.querySelector("main");
+  const busy = main?.querySelectorAll("[aria-busy=true], [data-dash-is-loading=true]") || [];
   return main && document.querySelector("h1")?.textContent
-    && !main.querySelector("[aria-busy=true], [data-dash-is-loading=true]")
+    && ![...busy].some((one) => one.checkVisibility())
     && [...main.querySelectorAll(".dash-graph")].every((one) => one.querySelector(".main-svg"))
     && !document.querySelector(".choice [role=option]");
 }"""
