@@ -15,6 +15,8 @@ COPY ingest ingest
 COPY billing billing
 COPY dashboard dashboard
 COPY assets assets
+# what the help pages show
+COPY docs docs
 
 RUN mkdir /data /secrets && chown kilowatch:kilowatch /data
 USER kilowatch

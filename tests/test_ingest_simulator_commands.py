@@ -1,5 +1,7 @@
 """Virtual stations obey: every remote command, in both versions."""
 
+import asyncio
+import re
 from collections.abc import Awaitable
 from typing import Any
 
@@ -207,3 +209,43 @@ async def test_other_commands_are_refused_by_the_right_name(
     assert await csms.call("ODH-01", "MakeCoffee", {}) == "NotImplemented"
     malformed = {"1.6": "FormationViolation", "2.0.1": "FormatViolation"}[version]
     assert await csms.call("ODH-01", "Reset", {}) == malformed
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_it_puts_its_log_where_it_is_told_or_says_that_it_failed(
+    version: str, csms: Csms, station_of: Stations
+) -> None:
+    await station_of(version)
+    taken: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(re.search(rb"content-length: (\d+)", head.lower())[1])  # type: ignore[index]
+        taken.put_nowait(head.split(b"\r\n")[0] + b"\n" + await reader.readexactly(length))
+        writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        answer = await csms.call("ODH-01", *_log_to(version, f"http://127.0.0.1:{port}/logs/abc"))
+        assert answer.get("fileName", answer.get("filename", "")).startswith("ODH-01-")
+        text = (await asyncio.wait_for(taken.get(), 20)).decode()
+        assert text.startswith("PUT /logs/abc")
+        assert "BootNotification" in text
+        told = ["Uploading", "Uploaded"]
+        await csms.until(lambda: [m["status"] for m in _log_words(csms)] == told)
+    await csms.call("ODH-01", *_log_to(version, "ftp://127.0.0.1/logs"))
+    failed = "UploadFailed" if version == "1.6" else "UploadFailure"
+    await csms.until(lambda: _log_words(csms)[-1]["status"] == failed)
+
+
+def _log_to(version: str, location: str) -> tuple[str, dict[str, Any]]:
+    if version == "1.6":
+        return "GetDiagnostics", {"location": location}
+    log = {"logType": "DiagnosticsLog", "requestId": 7, "log": {"remoteLocation": location}}
+    return "GetLog", log
+
+
+def _log_words(csms: Csms) -> list[Any]:
+    return csms.of("DiagnosticsStatusNotification", "LogStatusNotification")

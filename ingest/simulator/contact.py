@@ -14,6 +14,8 @@ from websockets.typing import Subprotocol
 
 from ingest.simulator.evse import Guest, LiveSession, VirtualEvse
 from ingest.simulator.link import CallRefusedError, Link, Payload, Reply
+from ingest.simulator.log_file import Diary
+from ingest.simulator.meter import now
 from ingest.simulator.outbox import Message, Outbox
 from ingest.simulator.plan import Reading
 from ingest.simulator.spec import Pace, VirtualStationSpec
@@ -61,6 +63,7 @@ class Contact:
         self.accepted = asyncio.Event()
         self.heartbeat_s = _DEFAULT_HEARTBEAT_S
         self.outbox = Outbox(pace.retry_s)
+        self.diary = Diary()
         self._spec = spec
         self._url = f"{url.rstrip('/')}/{quote(spec.station_id, safe='')}"
         self._dialect = dialect
@@ -151,7 +154,10 @@ class Contact:
 
     async def _use(self, socket: ClientConnection) -> None:
         dialect = self._dialect
-        link = Link(socket, dialect.handle, self._pace.call_timeout_s, dialect.malformed_code)
+        link = Link(
+            socket, dialect.handle, self._pace.call_timeout_s, dialect.malformed_code,
+            lambda direction, frame: self.diary.note(now(), direction, frame),
+        )  # fmt: skip
         self._socket = socket
         try:
             await _until_first_ends(link.listen(), self._talk(link))

@@ -37,11 +37,13 @@ class Link:
         handle: Callable[[str, Payload], Reply],
         timeout_s: float = 30.0,
         malformed_code: str = "FormationViolation",
+        note: Callable[[str, str], None] = lambda _direction, _frame: None,
     ) -> None:
         self._socket = socket
         self._handle = handle
         self._timeout_s = timeout_s
         self._malformed_code = malformed_code
+        self._note = note  # hears every frame
         self._turn = asyncio.Lock()
         self._waiting: tuple[str, asyncio.Future[Payload]] | None = None
 
@@ -66,6 +68,7 @@ class Link:
         """Answer and dispatch frames until the connection closes (raises ConnectionClosed)."""
         while True:
             text = await self._socket.recv()
+            self._note("in ", str(text))
             try:
                 frame = msgspec.json.decode(text, type=list[Any])
                 await self._receive(frame)
@@ -73,7 +76,9 @@ class Link:
                 _LOG.warning("unreadable frame ignored: %r: %.200r", error, text)
 
     async def _send(self, frame: list[Any]) -> None:
-        await self._socket.send(msgspec.json.encode(frame).decode())
+        text = msgspec.json.encode(frame).decode()
+        self._note("out", text)
+        await self._socket.send(text)
 
     async def _receive(self, frame: list[Any]) -> None:
         if frame[0] == CALL:

@@ -8,6 +8,7 @@ from typing import Any
 from ingest.simulator.contact import Contact, Dialect, wait_at_most
 from ingest.simulator.evse import Fault, Guest, LiveSession, StopReason, VirtualEvse
 from ingest.simulator.link import CallRefusedError
+from ingest.simulator.log_file import name_of, upload
 from ingest.simulator.meter import now
 from ingest.simulator.outbox import Message
 from ingest.simulator.plan import Reading, Visit, plan_visit
@@ -111,6 +112,14 @@ class VirtualStation:
         return next(
             (s for s in sessions if s and transaction in {s.transaction_id, s.number}), None
         )
+
+    def upload_log(self, location: str, say: Callable[[str], None]) -> str:
+        """Put the log there, beside everything else; the file's name."""
+        title = (
+            f"{self.station_id} {self.spec.vendor} {self.spec.model} {self.spec.firmware_version}"
+        )
+        self.start_task(upload(self.contact.diary.text(title), location, say))
+        return name_of(self.station_id, now())
 
     def reboot(self, reason: StopReason) -> None:
         """End sessions, forget faults, come back with a BootNotification."""

@@ -50,7 +50,7 @@ class Dialect16:
             "NumberOfConnectors": str(len(station.spec.evses)),
             "MeterValuesSampledData": "Energy.Active.Import.Register,Power.Active.Import,"
             "Current.Import,Voltage,SoC",
-            "SupportedFeatureProfiles": "Core,RemoteTrigger",
+            "SupportedFeatureProfiles": "Core,FirmwareManagement,RemoteTrigger",
         }
         self._free = {"WebSocketPingInterval": "20", "LightIntensity": "80"}
         self._commands: dict[str, Callable[[Payload], Reply]] = {
@@ -62,6 +62,7 @@ class Dialect16:
             "ChangeAvailability": self._change_availability,
             "GetConfiguration": self._get_configuration,
             "ChangeConfiguration": self._change_configuration,
+            "GetDiagnostics": self._get_diagnostics,
         }
 
     # From the station.
@@ -228,6 +229,12 @@ class Dialect16:
             return {"status": "Rejected"}, None
         self._set(key, value)
         return {"status": "Accepted"}, None
+
+    def _get_diagnostics(self, payload: Payload) -> Reply:
+        def say(status: str) -> None:
+            self._station.tell(Message("DiagnosticsStatusNotification", {"status": status}))
+
+        return {"fileName": self._station.upload_log(payload["location"], say)}, None
 
     def _set(self, key: str, value: str) -> None:
         if key == "HeartbeatInterval":

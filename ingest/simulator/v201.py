@@ -61,6 +61,7 @@ class Dialect201:
             "GetVariables": self._variables.get,
             "SetVariables": self._variables.set,
             "GetBaseReport": self._get_base_report,
+            "GetLog": self._get_log,
         }
 
     # From the station.
@@ -252,6 +253,17 @@ class Dialect201:
                 "reportData": part,
             }
             self._station.tell(Message("NotifyReport", report))
+
+    def _get_log(self, payload: Payload) -> Reply:
+        request_id = payload["requestId"]
+
+        def say(status: str) -> None:
+            word = status.replace("Failed", "Failure")
+            told = {"status": word, "requestId": request_id}
+            self._station.tell(Message("LogStatusNotification", told))
+
+        name = self._station.upload_log(payload["log"]["remoteLocation"], say)
+        return {"status": "Accepted", "filename": name}, None
 
     def _tell_statuses(self, evses: list[VirtualEvse]) -> None:
         for evse in evses:
