@@ -82,12 +82,13 @@ def test_days_comparison_files_pictures_and_paper(open_page: Any, past: Past) ->
     expect(page.locator(".analysis-bar")).to_be_hidden()
     expect(page.locator(".print-only")).to_contain_text("against Mora")
     assert colour(page, "body", "backgroundColor") == "rgb(255, 255, 255)"
-    assert colour(page, "#energy-chart .xtick text") != dark
+    tick = page.locator("#energy-chart .xtick text").first
+    expect(tick).not_to_have_css("fill", dark)
     width = page.locator("#energy-chart").bounding_box()["width"]  # type: ignore[index]
     assert page.locator("#energy-chart svg").first.bounding_box()["width"] <= width + 1  # type: ignore[index]
     assert len(page.pdf(format="A4")) > 10_000
     page.emulate_media(media="screen")
-    assert colour(page, "#energy-chart .xtick text") == dark
+    expect(tick).to_have_css("fill", dark)
 
 
 def test_the_week_is_walked_by_arrows_and_fits_a_phone(open_page: Any, past: Past) -> None:
