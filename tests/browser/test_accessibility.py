@@ -24,6 +24,7 @@ from tests.web import add_evse, add_site
 MORE = ("/app/station/MY-01", "/app/reliability?range=7d", "/app/reliability?range=7d&exclude=new",
         "/app/reliability?range=7d&show=outages&outage=1",
         "/app/reliability?range=7d&show=attempts&attempt=1", "/account")  # fmt: skip
+PARTS = 3  # beside each other
 PUBLIC = ("/", "/site/1", "/e/K7-0001", "/e/K7-0002", "/e/NOPE", "/login", "/nowhere")
 
 __all__ = ["AXE", "problems"]  # others test their pages with these
@@ -94,14 +95,15 @@ def network(connection: Connection) -> None:
     book_time(connection)
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 def test_every_staff_page_is_free_of_serious_findings_and_shows_its_focus(
-    open_page: Any, web: Web, connection: Connection
+    open_page: Any, web: Web, connection: Connection, part: int
 ) -> None:
     connection.execute("UPDATE app_user SET role = 'admin'")
     page = open_page("/account", reduced_motion="reduce")
     page.goto(f"{web.address}/choose?theme=dark&language=en&next=/app/")
     found: list[str] = []
-    for path in [*map(str, addresses(connection)), *MORE]:
+    for path in [*map(str, addresses(connection)), *MORE][part::PARTS]:
         page.goto(web.address + path)
         settled(page)
         found += unmarked(page, path) + problems_in_both_themes(page, path)
