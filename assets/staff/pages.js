@@ -1,5 +1,5 @@
 /* Small things of single pages: names and roles for groups of choices. */
-(function (kw) {
+(function () {
   "use strict";
   /* Dash says list box and options of what are radio buttons and check boxes: a group, to those who listen. */
   function mend(group) {
@@ -12,9 +12,14 @@
       option.removeAttribute("aria-selected");
     });
   }
-  const mendAll = () => document.querySelectorAll(".choice").forEach(mend);
-  kw.mount("station", () => setTimeout(mendAll, 300));
-  kw.mount("refund-kind", () => setTimeout(mendAll));
-  kw.mount("exclude", () => setTimeout(mendAll, 300));
-  document.addEventListener("change", () => setTimeout(mendAll));
-})(window.kilowatch);
+  let due = 0;
+  function look() {
+    if (due || !document.querySelector(".choice [role=option]")) return;
+    due = requestAnimationFrame(() => {
+      due = 0;
+      document.querySelectorAll(".choice").forEach(mend);
+    });
+  }
+  new MutationObserver(look).observe(document.documentElement, { childList: true, subtree: true });
+  document.addEventListener("change", () => setTimeout(look));
+})();

@@ -126,7 +126,7 @@ def png_button(graph_id: str, name: str) -> Child:
     """A picture of one chart, made by the browser; `name`: the file's, without .png."""
     held = {"data-png": graph_id, "data-name": name}
     return button("PNG", kind="ghost png", title=t("Download the chart as a picture"),
-                  **held, **named(t("Download the chart as a picture")))  # fmt: skip
+                  **held, **named(f"PNG: {t('Download the chart as a picture')}"))  # fmt: skip
 
 
 def print_button() -> Child:

@@ -80,11 +80,13 @@ def _cell(shades: Shades, weekday: int, hour: int) -> Child:
         return html.Td("\u2013", className="none")
     form, is_peak = formatter(), (weekday, hour) == shades.peak
     shade = min(SHADES - 1, int(value * 100 // shades.step))
-    words = f"{hour_words(weekday, hour)}: {form.percent(value, 1)}"
+    when = hour_words(weekday, hour)
+    words = f"{when}: {form.percent(value, 1)}"
+    label = f"{when}: {form.percent(value)}"  # holds what is written in the cell
     here = aria(current="true") if shades.view.hour == (weekday, hour) else {}
     href = shades.view.href(cell=f"{weekday}-{hour}")
     link = html.A(form.number(value * 100), href=href, title=words,
-                  tabIndex=0 if is_peak else -1, **aria(label=words), **here)  # fmt: skip
+                  tabIndex=0 if is_peak else -1, **aria(label=label), **here)  # fmt: skip
     return html.Td(link, className=f"h{shade}" + (" peak" if is_peak else ""))
 
 

@@ -51,6 +51,7 @@ def tables(base: Database, count: int = COUNT) -> list[Table]:
     say(f"{count:,} readings in {scale_fill.grow(year, count, 0):.0f} s")
     with connect(base.dsn) as connection:
         add_admin(connection)
+        place_sites(connection)
         plain, asked = addresses(connection), wanted(connection)
     with Web(base.dsn, free_port()) as web:
         cookie = sign_in(web.port)
@@ -64,6 +65,14 @@ def add_admin(connection: Connection) -> None:
     connection.execute(
         "INSERT INTO app_user (email, name, role, password_hash) VALUES (%s, 'Ada', 'admin', %s)",
         [EMAIL, hash_password(PASSWORD)],
+    )
+
+
+def place_sites(connection: Connection) -> None:
+    """Somewhere in Sweden, so that maps have something to draw."""
+    connection.execute(
+        "UPDATE site SET latitude = 55.6 + site_id * 7 % 100 / 10.0,"
+        " longitude = 12.5 + site_id * 3 % 50 / 10.0"
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as LateError
 
 from tests.browser.web import ROOT
 
@@ -30,8 +31,10 @@ DRAWN = """() => {
 UNMARKED = """() => {
   const look = (element) => {
     const near = [element, element.parentElement, element.nextElementSibling];
-    return [...near, element.closest("label")].filter(Boolean).map((one) => {
-      const style = getComputedStyle(one);
+    const drawn = [...near, element.closest("label")].filter(Boolean).map((one) => [one, null]);
+    // a link that lies over its whole tile marks that
+    return [...drawn, [element, "::after"]].map(([one, part]) => {
+      const style = getComputedStyle(one, part);
       return [style.outline, style.boxShadow, style.borderColor, style.backgroundColor].join();
     }).join(";");
   };
@@ -55,7 +58,10 @@ def need_axe() -> None:
 
 def settled(page: Page) -> None:
     """The page is drawn and has heard of the network."""
-    page.wait_for_function(DRAWN)
+    try:
+        page.wait_for_function(DRAWN)
+    except LateError as error:
+        raise AssertionError(f"{page.url} is not drawn") from error
     if page.locator("#live-word").count():
         expect(page.locator("#live-word")).to_have_text("Live")
 
