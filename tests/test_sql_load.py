@@ -128,6 +128,32 @@ def test_moving_stations_while_readings_come_loses_none(
     assert_days(connection)
 
 
+def test_a_station_that_moves_while_its_first_readings_come_late(
+    database: str, connection: Connection
+) -> None:
+    """Who moves it sees nothing of it yet; who folds sees it where it stood."""
+    insert(connection, random_facts(1, 200, ANCHORS())[:50])
+    connection.execute(REFRESH)
+    with connect(database) as mover:
+        with mover.transaction():
+            mover.execute("UPDATE station SET site_id = 2 WHERE station_id = 'station-100'")
+            insert(connection, random_facts(1, 100, ANCHORS())[:50])
+            connection.execute(REFRESH)
+        connection.execute(REFRESH)
+    assert connection.execute("SELECT FROM rollup.site_moved").fetchall() == []
+    assert_quarters(connection)
+    assert_days(connection)
+
+
+def test_a_station_that_comes_after_its_readings_brings_them(connection: Connection) -> None:
+    insert(connection, random_facts(1, 900, ANCHORS())[:50])
+    connection.execute(REFRESH)
+    connection.execute("INSERT INTO station (station_id, site_id) VALUES ('station-900', 2)")
+    connection.execute(REFRESH)
+    assert_quarters(connection)
+    assert_days(connection)
+
+
 def test_a_site_is_held_against_its_grid_connection(connection: Connection) -> None:
     """Two evses of one site at once, 22 kW each, on a connection of 40 kW."""
     connection.execute("UPDATE site SET grid_limit_w = 40000 WHERE site_id = 1")

@@ -40,15 +40,15 @@ COMMENT ON TABLE rollup.site_change IS 'What came late and rollup.site_15min doe
 CREATE TABLE rollup.site_moved (station_id text NOT NULL, from_site integer, to_site integer);
 COMMENT ON TABLE rollup.site_moved IS 'Stations whose past rollup.site_15min still counts where they stood.';
 
+-- Logged whether anything is counted of it yet or not: somebody may be writing its first readings.
 CREATE FUNCTION rollup.station_moved() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT FROM energy_15min WHERE station_id = OLD.station_id) THEN
-        INSERT INTO rollup.site_moved (station_id, from_site, to_site)
-        VALUES (OLD.station_id, OLD.site_id,
-            CASE TG_OP WHEN 'DELETE' THEN NULL ELSE NEW.site_id END);
-    END IF;
+    INSERT INTO rollup.site_moved (station_id, from_site, to_site)
+    VALUES (coalesce(NEW.station_id, OLD.station_id), OLD.site_id, NEW.site_id);
     RETURN NULL;
 END $$;
+CREATE TRIGGER load_station_came AFTER INSERT ON station FOR EACH ROW
+    WHEN (NEW.site_id IS NOT NULL) EXECUTE FUNCTION rollup.station_moved();
 CREATE TRIGGER load_station_moved AFTER UPDATE OF site_id ON station FOR EACH ROW
     WHEN (OLD.site_id IS DISTINCT FROM NEW.site_id) EXECUTE FUNCTION rollup.station_moved();
 CREATE TRIGGER load_station_went AFTER DELETE ON station FOR EACH ROW

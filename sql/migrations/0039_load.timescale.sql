@@ -36,15 +36,15 @@ CREATE TABLE rollup.site_counted (until_at timestamptz NOT NULL);   -- beginning
 COMMENT ON TABLE rollup.site_counted IS 'Up to when rollup.site_15min holds what energy_15min does.';
 INSERT INTO rollup.site_counted VALUES ('-infinity');
 
+-- Logged whether anything is counted of it yet or not: somebody may be writing its first readings.
 CREATE FUNCTION rollup.station_moved() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT FROM energy_15min WHERE station_id = OLD.station_id) THEN
-        INSERT INTO rollup.site_moved (station_id, from_site, to_site)
-        VALUES (OLD.station_id, OLD.site_id,
-            CASE TG_OP WHEN 'DELETE' THEN NULL ELSE NEW.site_id END);
-    END IF;
+    INSERT INTO rollup.site_moved (station_id, from_site, to_site)
+    VALUES (coalesce(NEW.station_id, OLD.station_id), OLD.site_id, NEW.site_id);
     RETURN NULL;
 END $$;
+CREATE TRIGGER load_station_came AFTER INSERT ON station FOR EACH ROW
+    WHEN (NEW.site_id IS NOT NULL) EXECUTE FUNCTION rollup.station_moved();
 CREATE TRIGGER load_station_moved AFTER UPDATE OF site_id ON station FOR EACH ROW
     WHEN (OLD.site_id IS DISTINCT FROM NEW.site_id) EXECUTE FUNCTION rollup.station_moved();
 CREATE TRIGGER load_station_went AFTER DELETE ON station FOR EACH ROW
@@ -148,8 +148,9 @@ BEGIN
     SELECT until_at INTO STRICT counted FROM rollup.site_counted FOR UPDATE;
     WITH gone AS (DELETE FROM rollup.site_moved RETURNING *)
     SELECT array_agg(DISTINCT site_id) INTO moved
-    FROM (SELECT from_site AS site_id FROM gone UNION ALL SELECT to_site FROM gone) m
-    WHERE site_id IS NOT NULL;
+    FROM gone CROSS JOIN LATERAL (VALUES (from_site), (to_site)) m (site_id)
+    WHERE site_id IS NOT NULL
+        AND EXISTS (SELECT FROM energy_15min e WHERE e.station_id = gone.station_id);
     IF moved IS NOT NULL THEN
         PERFORM rollup.count_sites(moved, '-infinity', counted);
     END IF;
