@@ -20,11 +20,13 @@ from msgspec.structs import asdict, replace
 from ingest import attempting, timelines
 from ingest.audit_sessions import sessions
 from ingest.audited import KEPT, Difference, Result, pieces, result_of, together
+from ingest.visits import fold_visits
 from sql.database import Connection
-from sql.queries import load_queries
+from sql.queries import Queries, load_queries
 
 log = logging.getLogger("kilowatch.audit")
 queries = load_queries("audit")
+rollups = load_queries("audit_rollups")
 
 DAY_EVSES = 1000  # evse-days a step takes: a large network day by day, a small one by weeks
 MOST_DAYS = 31
@@ -50,11 +52,11 @@ Check = Callable[[Connection, Period], Iterable[Result]]
 Differences = Callable[[Connection, datetime, datetime, datetime], list[Difference]]
 
 
-def by_query(name: str) -> Check:
-    """A check that is a query of sql/queries/audit.sql."""
+def by_query(name: str, part: Queries = queries) -> Check:
+    """A check that is a query of sql/queries/audit.sql, or of another part."""
 
     def check(connection: Connection, period: Period) -> Iterator[Result]:
-        rows = getattr(queries, name)(connection, **asdict(period))
+        rows = getattr(part, name)(connection, **asdict(period))
         found = (Difference(*row[1:]) for row in rows if row[1] is not None)
         yield result_of(name, int(rows[0][0]), found)
 
@@ -86,7 +88,15 @@ STEPS: tuple[Check, ...] = (  # some days at a time
     by_query("energy_month"),
     by_query("energy_fleet_15min"),
     by_query("energy_fleet_day"),
+    by_query("energy_site_15min", rollups),
+    by_query("energy_site_day", rollups),
+    by_query("energy_site_load", rollups),
     by_query("session_fleet_day"),
+    by_query("visits", rollups),
+    by_query("visit_total", rollups),
+    by_query("visit_sale", rollups),
+    by_query("visitor_day", rollups),
+    by_query("visitor_gap", rollups),
     by_query("facts_have_sessions"),
     by_sessions,
     by_query("station_meters_count_nothing"),
@@ -128,7 +138,7 @@ def audit(
 
 def _run(connection: Connection, checks: Sequence[Check], period: Period) -> list[Result]:
     """Checks over one period; written down, the alert raised or resolved."""
-    connection.execute("CALL process_refresh_requests()")
+    _catch_up(connection)
     results = [result for check in checks for result in _checked(connection, check, period)]
     with connection.transaction():
         for result in results:
@@ -138,12 +148,18 @@ def _run(connection: Connection, checks: Sequence[Check], period: Period) -> lis
     return results
 
 
+def _catch_up(connection: Connection) -> None:
+    """What jobs do every few seconds."""
+    connection.execute("CALL process_refresh_requests()")
+    fold_visits(connection)
+
+
 def _checked(connection: Connection, check: Check, period: Period) -> list[Result]:
     """What differs twice: rows that come between two looks at a live system are no difference."""
     first = list(check(connection, period))
     if all(result.ok for result in first):
         return first
-    connection.execute("CALL process_refresh_requests()")
+    _catch_up(connection)
     second = list(check(connection, period))
     known = {(one.subject, one.at) for result in first for one in result.found}
     for result in second:

@@ -11,6 +11,7 @@ from ingest.decisions import apply_decisions, judge_sessions
 from ingest.imports import take_imports
 from ingest.levels import sync_levels
 from ingest.timelines import book_time
+from ingest.visits import fold_visits
 from ingest.watchdog import (
     find_normals,
     forget_watched,
@@ -31,12 +32,6 @@ KEEP_READINGS = "7 years"  # accounting material (PAYMENTS: ahead of any other r
 def refresh_rollups(connection: Connection) -> None:
     """Bring aggregates up to date where rows came late."""
     connection.execute("CALL process_refresh_requests()")
-
-
-def fold_visits(connection: Connection) -> None:
-    """Count sessions that ended or changed, for the pages about drivers and sessions."""
-    while connection.execute("SELECT fold_visits(5000)").fetchone() == (5000,):
-        pass
 
 
 def ensure_partitions(connection: Connection) -> None:

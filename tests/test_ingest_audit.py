@@ -17,6 +17,7 @@ from ingest.audit_night import audit_nightly
 from ingest.events import Transaction
 from ingest.timelines import book_time
 from ingest.translate import Reading
+from ingest.visits import fold_visits
 from sql.database import Connection, connect
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -39,7 +40,13 @@ def _play(connection: Connection, database: str) -> None:
     asyncio.run(tell(database, days(1, names, MIDNIGHTS)))
     book_attempts(connection, NOW)
     book_time(connection, NOW)
+    connection.execute(
+        "INSERT INTO cdr (session_id, document, net, vat, gross, currency, energy_wh)"
+        " SELECT session_id, '{}', energy_wh, 0, energy_wh, 'SEK', energy_wh FROM session"
+        " WHERE ended_at IS NOT NULL"
+    )
     connection.execute("CALL process_refresh_requests()")
+    fold_visits(connection)
 
 
 def differences(connection: Connection) -> dict[str, list[Any]]:
@@ -91,6 +98,7 @@ PLACES = {
     "quarter": A_BUCKET.format("energy_15min"),
     "day": A_BUCKET.format("energy_day"),
     "session": "session_id = (SELECT min(session_id) FROM session WHERE energy_wh > 0)",
+    "visit": "session_id = (SELECT min(session_id) FROM visit WHERE gross > 0 AND who IS NOT NULL)",
 }
 DOUBLED = """
 INSERT INTO meter_value (evse_key, station_id, evse_id, measured_at, received_at, session_id,
@@ -112,7 +120,7 @@ GONE = {"facts_have_sessions", "attempts", "time_and_outages"}
 BROKEN = {
     "a quarter changed by hand": (
         "UPDATE energy_15min SET energy_wh = energy_wh + 1 WHERE {quarter}",
-        {"energy_15min", "energy_day", "energy_fleet_15min"},
+        {"energy_15min", "energy_day", "energy_fleet_15min", "energy_site_15min"},
     ),
     "a peak changed by hand": (
         "UPDATE energy_15min SET peak_power_w = 99000 WHERE {quarter}",
@@ -120,7 +128,7 @@ BROKEN = {
     ),
     "a quarter that is gone": (
         "DELETE FROM energy_15min WHERE {quarter}",
-        {"energy_15min", "energy_day", "energy_fleet_15min"},
+        {"energy_15min", "energy_day", "energy_fleet_15min", "energy_site_15min"},
     ),
     "a day changed by hand": (
         "UPDATE energy_day SET energy_wh = energy_wh - 1 WHERE {day}",
@@ -178,6 +186,58 @@ BROKEN = {
     "an attempt counted twice": (
         "UPDATE attempt_total SET succeeded = succeeded + 1 WHERE level = 'day'",
         {"attempts"},
+    ),
+    "a site's quarter changed by hand": (
+        "UPDATE rollup.site_15min SET energy_wh = energy_wh + 1 WHERE (site_id, bucket) = (SELECT"
+        " site_id, bucket FROM rollup.site_15min WHERE site_id > 0 AND energy_wh > 0 LIMIT 1)",
+        {"energy_site_15min", "energy_site_day", "energy_site_load"},
+    ),
+    "a site's fullest quarter at another time": (
+        "UPDATE rollup.site_day SET peak_at = peak_at + interval '15 minutes' WHERE (site_id,"
+        " bucket) = (SELECT site_id, bucket FROM rollup.site_day WHERE peak_wh > 0"
+        " ORDER BY bucket LIMIT 1)",
+        {"energy_site_day"},
+    ),
+    "a quarter of a site's months that is gone": (
+        "DELETE FROM rollup.site_load WHERE (site_id, quarter) = (SELECT site_id, quarter"
+        " FROM rollup.site_load WHERE energy_wh > 0 LIMIT 1)",
+        {"energy_site_load"},
+    ),
+    "a station moved behind the rollups' back": (
+        "WITH silent AS (SELECT set_config('session_replication_role', 'replica', false))"
+        " UPDATE station SET site_id = CASE site_id WHEN 701 THEN 702 ELSE 701 END FROM silent"
+        " WHERE station_id = 'N1'",
+        {"energy_site_15min"},
+    ),
+    "what is counted of a session changed by hand": (
+        "UPDATE visit SET who = md5('nobody')::uuid WHERE {visit}",
+        {"visits", "visitor_day"},
+    ),
+    "a session that is not counted": (
+        "DELETE FROM visit WHERE {visit}",
+        {"visits", "visit_total", "visit_sale", "visitor_day"},
+    ),
+    "a length of a day changed by hand": (
+        "UPDATE visit_total SET seconds = seconds + 1 WHERE level = 'day' AND site_id = 0"
+        " AND what = 'length'",
+        {"visit_total"},
+    ),
+    "a channel of a month changed by hand": (
+        "UPDATE visit_total SET sessions = sessions + 1 WHERE level = 'month' AND site_id = 0"
+        " AND what = 'channel'",
+        {"visit_total"},
+    ),
+    "sales of a month that are gone": (
+        "DELETE FROM visit_sale WHERE level = 'month' AND site_id > 0",
+        {"visit_sale"},
+    ),
+    "a day on which nobody came": (
+        "INSERT INTO visitor_day SELECT md5('nobody')::uuid, 0, max(day), 1 FROM visit",
+        {"visitor_day", "visitor_gap"},
+    ),
+    "users of a month counted twice": (
+        "UPDATE visitor_gap SET users = 2 * users WHERE level = 'month' AND site_id = 0",
+        {"visitor_gap"},
     ),
     "the fleet's sessions miscounted": (
         "UPDATE rollup.session_day SET sessions = sessions + 1",

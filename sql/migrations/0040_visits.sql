@@ -30,6 +30,7 @@ CREATE TABLE visit (
     channel    text NOT NULL,           -- of its payment; 'none': not paid for here
     currency   text
 ) WITH (fillfactor = 80);
+CREATE INDEX visit_day ON visit (day);
 COMMENT ON TABLE visit IS 'What is counted of each session that has ended: visit_total, visit_sale and visitor_day are sums of these rows.';
 
 CREATE TABLE visit_total (
@@ -65,6 +66,7 @@ CREATE TABLE visitor_day (
     sessions integer NOT NULL,
     PRIMARY KEY (who, site_id, day)
 ) WITH (fillfactor = 80);
+CREATE INDEX visitor_day_day ON visitor_day (day);
 COMMENT ON TABLE visitor_day IS 'On which days somebody charged, at each site and (site 0) anywhere.';
 
 -- Distinct people of a period can't be added up, but these can: whoever came within [a, b) came
