@@ -38,7 +38,7 @@ FROM incident_note WHERE incident_id = ANY(:incident_ids) ORDER BY at, note_id;
 -- What people did to an incident, from the audit log.
 SELECT audit_id, at, actor, action, detail, u.name
 FROM audit_log LEFT JOIN app_user u ON lower(u.email) = lower(actor)
-WHERE subject = :subject AND at >= :since
+WHERE lower(subject) = lower(:subject) AND subject = :subject AND at >= :since
 ORDER BY at, audit_id LIMIT :at_most;
 
 -- name: messages_of
