@@ -323,6 +323,10 @@ def booked_elsewhere(books: Books) -> None:
             "UPDATE ledger_day SET amount = amount + 1 WHERE account = '3001'")),
         ("totals_are_sums", lambda b: b.connection.execute(
             "DELETE FROM ledger_month WHERE account = '3001'")),
+        ("totals_are_sums", lambda b: b.connection.execute(
+            "UPDATE revenue_tariff_day SET vat = vat + 1")),
+        ("totals_are_sums", lambda b: b.connection.execute(
+            "UPDATE revenue_tariff_day SET sessions = sessions + 1")),
         ("stripe_balance", lambda b: b.connection.execute(
             "UPDATE stripe_balance SET pending = pending + 1")),
         ("stripe_is_read", lambda b: b.connection.execute("DELETE FROM stripe_balance")),

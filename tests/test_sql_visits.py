@@ -267,6 +267,16 @@ def test_a_payer_who_becomes_known_later_is_one_person(street: Street) -> None:
     assert queries.users(street.connection, **april) == (1, 0)
 
 
+def test_a_payment_that_is_gone_leaves_the_token(street: Street) -> None:
+    number = street.add(0, Charged(datetime(2026, 3, 10, 12, tzinfo=UTC), 30, 9_000, None, "X1"))
+    street.pay(number, b"a phone")
+    street.fold()
+    street.connection.execute("DELETE FROM payment")
+    street.sessions[number].channel = None
+    street.fold()
+    compare(street)
+
+
 def test_a_price_that_is_corrected_counts_once(street: Street) -> None:
     at = datetime(2026, 3, 10, 12, tzinfo=UTC)
     number = street.add(0, Charged(at, 30, 9_000, None, "X1"))

@@ -247,6 +247,8 @@ CREATE TRIGGER visit_changed AFTER UPDATE OF started_at, ended_at, energy_wh, id
 CREATE TRIGGER visit_went AFTER DELETE ON session FOR EACH ROW EXECUTE FUNCTION visit_went();
 CREATE TRIGGER visit_payer_came AFTER INSERT ON payment FOR EACH ROW
     WHEN (NEW.session_id IS NOT NULL) EXECUTE FUNCTION visit_changed();
+CREATE TRIGGER visit_payer_went AFTER DELETE ON payment FOR EACH ROW
+    WHEN (OLD.session_id IS NOT NULL) EXECUTE FUNCTION visit_went();
 CREATE FUNCTION visit_payer_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO visit_change (session_id)

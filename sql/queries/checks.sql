@@ -182,7 +182,8 @@ FROM (SELECT) one LEFT JOIN (
 ) f ON true;
 
 -- name: totals_are_sums
--- The totals that pages show are the sums of the entries, per month, account and currency.
+-- The totals that pages show are the sums of the entries, per month, account and currency; so are
+-- the sales by tariff, per month and currency.
 WITH told AS (
     SELECT date_trunc('month', bucket)::date AS month, operator_id, account, currency,
         sum(amount) AS amount, sum(debit) AS debit, sum(journals) AS journals FROM ledger_day
@@ -200,6 +201,22 @@ WITH told AS (
     FROM journal j JOIN entry e USING (journal_id)
     WHERE j.booked_at >= :from_at AND j.booked_at < :until_at
     GROUP BY 1, 2, 3, 4
+), by_tariff AS (
+    SELECT date_trunc('month', bucket)::date AS month, operator_id, currency, sum(net) AS net,
+        sum(vat) AS vat, sum(sessions) AS sessions FROM revenue_tariff_day
+    WHERE bucket >= book_day(:from_at::timestamptz) AND bucket < book_day(:until_at::timestamptz)
+    GROUP BY 1, 2, 3
+), sold AS (
+    SELECT date_trunc('month', book_day(j.booked_at))::date AS month, j.operator_id, e.currency,
+        coalesce(-sum(e.amount) FILTER (WHERE e.account LIKE '3%%'), 0) AS net,
+        coalesce(-sum(e.amount) FILTER (WHERE e.account LIKE '26%%'), 0) AS vat,
+        count(*) FILTER (WHERE e.line = 1 AND j.kind = 'earned' AND NOT EXISTS (
+            SELECT FROM journal o WHERE o.session_id = j.session_id AND o.kind = 'earned'
+                AND o.journal_id < j.journal_id)) AS sessions
+    FROM journal j JOIN entry e USING (journal_id)
+    WHERE j.booked_at >= :from_at AND j.booked_at < :until_at
+        AND j.kind IN ('earned', 'credit', 'refund', 'adjustment')
+    GROUP BY 1, 2, 3
 ), looked AS (
     SELECT month, operator_id, account, currency, t.amount AS day, k.amount AS whole,
         s.amount AS entries, ARRAY[t.amount, t.debit, t.journals] IS DISTINCT FROM
@@ -208,11 +225,16 @@ WITH told AS (
             ARRAY[s.amount, coalesce(s.debit, 0), s.journals] AS differs
     FROM summed s FULL JOIN told t USING (month, operator_id, account, currency)
         FULL JOIN kept k USING (month, operator_id, account, currency)
+    UNION ALL
+    SELECT month, operator_id, NULL, currency, t.net + t.vat, NULL, s.net + s.vat,
+        (coalesce(t.net, 0), coalesce(t.vat, 0), coalesce(t.sessions, 0))
+            <> (coalesce(s.net, 0), coalesce(s.vat, 0), coalesce(s.sessions, 0))
+    FROM sold s FULL JOIN by_tariff t USING (month, operator_id, currency)
 )
 SELECT (SELECT count(*) FROM looked) AS checked, f.*
 FROM (SELECT) one LEFT JOIN (
-    SELECT format('account %%s of operator %%s in %%s', account, operator_id,
-            to_char(month, 'YYYY-MM')) AS subject,
+    SELECT format('%%s of operator %%s in %%s', coalesce('account ' || account, 'sales by tariff'),
+            operator_id, to_char(month, 'YYYY-MM')) AS subject,
         (coalesce(entries, 0) - coalesce(day, 0))::bigint AS amount, currency,
         NULL::bigint AS payment_id, NULL::bigint AS session_id,
         jsonb_build_object('entries', entries, 'days', day, 'months', whole) AS evidence
