@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from dashboard import explorer
+from dashboard.pages.flag_words import FLAGS
+from sql.admin.tokens import STATUSES
 from sql.database import Connection, connect
 from tests.finance_rows import CAROL, Paid, add_carol, paid_session, post, refund
 from tests.staff import page, signed_in, staff_app
@@ -453,3 +456,14 @@ def test_a_difference_between_the_sums_is_shown(
     rows.execute("UPDATE revenue_tariff_day SET net = net + 1")
     text = shown(carol, "/app/revenue", OCTOBER)
     assert "Differs: ledger SEK 142.91, sales by tariff SEK 142.92" in text
+
+
+def test_every_flag_that_ingest_writes_down_has_plain_words() -> None:
+    code = "\n".join(path.read_text() for path in Path("ingest").glob("*.py"))
+    table = Path("docs/metering.md").read_text().split("## Flags")[1].split("\n## ")[0]
+    named = " ".join(re.findall(r"^\| ([a-z_*, ]+)(?: \(| \|)", table, re.MULTILINE))
+    found = {*re.findall(r"\.flag\(\"(\w+)\"\)", code), *re.findall(r"\b[a-z_]+\b", named)}
+    statuses = {*STATUSES, "Unknown", "ConcurrentTx"} - {"Accepted"}
+    found |= {f"token_{status.lower()}" for status in statuses}
+    assert {"register_frozen", "start_missing", "offline", "signature_invalid"} <= found
+    assert found - {"flag", "token_"} <= set(FLAGS)

@@ -10,7 +10,7 @@ from dashboard.components import Child, Column, facts, table
 from dashboard.data import Row
 from dashboard.i18n import formatter, mark, t
 from dashboard.messages import STOPS
-from dashboard.pages.station_past import FLAGS
+from dashboard.pages.flag_words import flag_words
 from dashboard.trails import Trail
 
 SUPPLIES = {
@@ -102,8 +102,7 @@ def _facts(how: dict[str, Any], record: Row) -> Child:
     if reason:
         pairs.append((t("Ended"), t(STOPS[reason]) if reason in STOPS else reason))
     if how.get("flags"):
-        flags = (t(FLAGS[flag]) if flag in FLAGS else str(flag) for flag in how["flags"])
-        pairs.append((t("Flagged"), ", ".join(flags)))
+        pairs.append((t("Flagged"), ", ".join(map(flag_words, how["flags"]))))
     if record["tariff_hash"]:
         name = html.Span(record["tariff_hash"], className="mono id", title=record["tariff_hash"])
         pairs.append((t("Tariff, frozen"), name))

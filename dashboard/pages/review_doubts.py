@@ -21,9 +21,9 @@ from dashboard.pages.doubt_words import (
     register,
     sentence,
 )
+from dashboard.pages.flag_words import flag_words
 from dashboard.pages.frame import named
 from dashboard.pages.ledger_words import known, state_words
-from dashboard.pages.station_past import FLAGS
 
 
 def evidence(found: Doubted) -> Child:
@@ -80,7 +80,7 @@ def _readings(found: Doubted) -> Child:
 def _reading(row: Row) -> list[Child]:
     form = formatter()
     rise = _rise(row["rise_wh"])
-    flags = ", ".join(known(FLAGS, flag) for flag in row["flags"] or ())
+    flags = ", ".join(map(flag_words, row["flags"] or ()))
     at = html.Span(form.time(row["measured_at"], seconds=True), className="mono small",
                    title=form.stamp(row["measured_at"]))  # fmt: skip
     if not row["is_odd"]:

@@ -7,7 +7,7 @@ from dash import html
 
 from dashboard.components import Child
 from dashboard.i18n import formatter, mark, t
-from dashboard.pages.station_past import FLAGS
+from dashboard.pages.flag_words import FLAGS, flag_words
 
 # names that evidence uses; others are shown as they are
 NAMES = {
@@ -81,5 +81,5 @@ def _plain(value: Any, currency: str, name: str) -> str:
     if isinstance(value, int) and name in MONEY:
         return formatter().money(value, currency)
     if isinstance(value, str) and value in FLAGS:
-        return t(FLAGS[value])
+        return flag_words(value)
     return str(value)

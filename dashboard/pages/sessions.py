@@ -15,10 +15,10 @@ from dashboard.format import UNKNOWN
 from dashboard.i18n import formatter, mark, t, tn
 from dashboard.pages import sessions_words as words
 from dashboard.pages.analysis_bar import bar, chip, file_name
+from dashboard.pages.flag_words import FLAGS
 from dashboard.pages.frame import Page, frame, live_stamp, named, title
 from dashboard.pages.ledger_words import CHANNELS
 from dashboard.pages.sessions_view import SORTS, STATES, SessionsView, place_of, place_words
-from dashboard.pages.station_past import FLAGS
 from dashboard.periods import Period
 
 FIELDS = (  # name, label, hint

@@ -9,8 +9,8 @@ from dashboard.doubts import wh_of
 from dashboard.explorer import Wanted
 from dashboard.i18n import mark
 from dashboard.pages.analysis import View, number_of, one_of, text_of
+from dashboard.pages.flag_words import FLAGS
 from dashboard.pages.ledger_words import CHANNELS
-from dashboard.pages.station_past import FLAGS
 from dashboard.periods import Period
 
 STATES = {"open": mark("Going on"), "ended": mark("Ended")}

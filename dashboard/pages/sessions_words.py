@@ -14,8 +14,8 @@ from dashboard.explorer import idle_seconds
 from dashboard.format import UNKNOWN
 from dashboard.i18n import formatter, mark, t
 from dashboard.messages import STOPS
+from dashboard.pages.flag_words import flag_words
 from dashboard.pages.ledger_words import CHANNELS, known
-from dashboard.pages.station_past import FLAGS
 
 SEEING = ("operator",)  # who helps drivers sees whole tokens; and admins
 SHOWN_DIGITS = 4
@@ -71,10 +71,6 @@ def end_words(row: Row) -> str:
         return t("goes on")
     reason = row["stop_reason"] or ""
     return t(STOPS[reason]) if reason in STOPS else reason or UNKNOWN
-
-
-def flag_words(flag: str) -> str:
-    return t(FLAGS[flag]) if flag in FLAGS else flag.replace("_", " ")
 
 
 def flags_cell(row: Row) -> Child:

@@ -10,11 +10,11 @@ from dashboard.data import Row
 from dashboard.format import UNKNOWN
 from dashboard.i18n import formatter, mark, t
 from dashboard.messages import STOPS
+from dashboard.pages.flag_words import FLAGS
 from dashboard.pages.frame import may_open
 from dashboard.pages.ledger_words import FAILURES
 from dashboard.pages.reliability_words import OUTCOMES
 from dashboard.pages.station_commands import REASONS
-from dashboard.pages.station_past import FLAGS
 from dashboard.pages.station_words import identity, session_href
 from dashboard.states import FAULTS
 from dashboard.station_data import Tries

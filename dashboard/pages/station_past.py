@@ -10,6 +10,7 @@ from dashboard import commands, data, station_data
 from dashboard.components import Child, Column, empty_state, glyph, panel, table
 from dashboard.i18n import formatter, mark, t
 from dashboard.messages import STOPS
+from dashboard.pages.flag_words import flag_words
 from dashboard.pages.frame import named
 from dashboard.pages.station_words import identity, session_href
 from dashboard.states import state_word
@@ -30,34 +31,6 @@ CHARGING_STATES = {
 }  # fmt: skip
 STATUSES = {"Available": "available", "Faulted": "faulted", "Unavailable": "unavailable",
             "Reserved": "reserved", "Occupied": "preparing"}  # fmt: skip
-
-# What made a session implausible, as its facts name it.
-FLAGS = {
-    "stop_lost": mark("its stop was lost"),
-    "stop_late": mark("its stop came late"),
-    "ghost": mark("closed without news, at its last reading"),
-    "start_missing": mark("its start is missing"),
-    "register_decreased": mark("a lower meter reading"),
-    "register_jumped": mark("an impossibly high meter reading"),
-    "register_negative": mark("a negative meter reading"),
-    "register_reset": mark("the meter started again from another value"),
-    "register_rolled_over": mark("the meter passed its highest number"),
-    "register_frozen": mark("the meter stood still under power"),
-    "interval_implausible": mark("an impossible energy in a reading"),
-    "energy_from_power": mark("energy estimated from power"),
-    "power_implausible": mark("an impossible power"),
-    "clock_implausible": mark("an impossible time, replaced by that of arrival"),
-    "clock_unreadable": mark("an unreadable time, replaced by that of arrival"),
-    "clock_skew": mark("the station's clock is wrong"),
-    "unit_unknown": mark("a value in a unit it cannot have"),
-    "signature_invalid": mark("a signature that is not genuine"),
-    "signed_register_differs": mark("a signed meter reading that says otherwise"),
-    "times_reversed": mark("its times are reversed"),
-    "imported": mark("from an earlier system"),
-    "time_ambiguous": mark("a time of the hour that autumn shows twice"),
-    "time_nonexistent": mark("a time of the hour that spring leaves out"),
-    "value_unreadable": mark("a value could not be read"),
-}
 
 
 def timeline(found: data.Station, now: datetime) -> Child:
@@ -212,6 +185,5 @@ def _result(row: data.Row) -> str:
     reason = row["stop_reason"] or ""
     words = [energy, t(STOPS[reason]) if reason in STOPS else reason]
     if row["flags"]:
-        plain = (t(FLAGS[flag]) if flag in FLAGS else flag for flag in row["flags"])
-        words.append(t("flagged: {flags}", flags=", ".join(plain)))
+        words.append(t("flagged: {flags}", flags=", ".join(map(flag_words, row["flags"]))))
     return ", ".join(word for word in words if word)
