@@ -76,6 +76,34 @@ def test_what_is_not_materialized_yet_counts_too(wasm: Connection) -> None:
     assert after - before == sum(f["energy_delta_wh"] or 0 for f in newest if f["evse_id"])
 
 
+def test_sites_have_what_their_stations_have_counted(wasm: Connection) -> None:
+    """Readings that are there before their station is known, and a station that moves."""
+    facts = random_facts(23, 8100)[:60]
+    energy = sum(fact["energy_delta_wh"] or 0 for fact in facts if fact["evse_id"])
+    insert(wasm, facts)
+    wasm.execute(REFRESH)
+    wasm.execute("INSERT INTO site (site_id, operator_id, name) VALUES (81, 1, 'A'), (82, 1, 'B')")
+    wasm.execute("INSERT INTO station (station_id, site_id) VALUES (%s, 81)",
+                 [facts[0]["station_id"]])  # fmt: skip
+    assert _of_sites(wasm) == {81: energy}
+    wasm.execute("UPDATE station SET site_id = 82 WHERE site_id = 81")
+    assert _of_sites(wasm) == {82: energy}
+
+
+def _of_sites(connection: Connection) -> dict[int, int]:
+    """Energy of the two sites, the same on all levels."""
+    connection.execute("CALL process_refresh_requests()")
+    found = [
+        connection.execute(
+            f"SELECT site_id, sum(energy_wh)::bigint FROM energy_site_{level}".encode()  # noqa: S608
+            + b" WHERE site_id IN (81, 82) GROUP BY 1"
+        ).fetchall()
+        for level in ("15min", "day", "load")
+    ]
+    assert found[0] == found[1] == found[2]
+    return dict(found[0])
+
+
 def compressed(connection: Connection, at: datetime) -> int:
     """Move the chunk of an instant into the columnstore; how many chunks that were."""
     row = connection.execute(
