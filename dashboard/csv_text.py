@@ -62,6 +62,11 @@ def kwh(energy_wh: int | None) -> Decimal | None:
     return None if energy_wh is None else Decimal(energy_wh).scaleb(-3)
 
 
+def hours(seconds: int) -> Decimal:
+    """Seconds as hours with four decimals, of which each is a third of a second."""
+    return round(Decimal(seconds) / 3600, 4)
+
+
 def percent(share: float | None) -> Decimal | None:
     """A share between 0 and 1 in percent, with four decimals."""
     return None if share is None else round(Decimal(share) * 100, 4)

@@ -12,6 +12,7 @@ from typing import Any
 from flask import current_app
 from psycopg.types.json import Jsonb
 
+from dashboard import periods
 from dashboard.commands import Call
 from dashboard.deps import Deps
 from sql.queries import load_queries
@@ -160,6 +161,5 @@ def read_id_tokens() -> list[str]:
 
 def midnight(at: datetime, days: int = 0) -> datetime:
     """The midnight before an instant in the operator's zone, or so many days after that one."""
-    local = at.astimezone(deps().settings.zone).replace(tzinfo=None)
-    day = local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=days)
-    return day.replace(tzinfo=deps().settings.zone)
+    zone = deps().settings.zone
+    return periods.midnight(at.astimezone(zone).date() + timedelta(days=days), zone)

@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 from dashboard import reliability
 from dashboard.data import Row, deps
 from dashboard.reliability import Evidence
+from dashboard.search import escaped
 from sql.queries import load_queries
 
 queries = load_queries("incidents")
@@ -87,10 +88,7 @@ def read_past(wanted: Wanted) -> list[Row]:
 
 def _pattern(q: str) -> str | None:
     """A free text as LIKE wants it: what people type are no wildcards."""
-    if not q:
-        return None
-    quoted = q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{quoted}%"
+    return f"%{escaped(q)}%" if q else None
 
 
 def read_kinds() -> list[str]:

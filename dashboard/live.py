@@ -349,13 +349,6 @@ class Hub:
     def _public_picture(self) -> dict[str, list[Any]]:
         return _public_columns(self._rows.values())
 
-    def state_counts(self) -> dict[str, int]:
-        """Evses per state, for /metrics."""
-        counts: dict[str, int] = {}
-        for row in list(self._rows.values()):
-            counts[row[1]] = counts.get(row[1], 0) + 1
-        return counts
-
 
 def _public(row: Row | None) -> Row | None:
     return None if row is None else (row[0], PUBLIC_KINDS.get(row[1], "busy"), row[2])

@@ -16,6 +16,7 @@ from dashboard.downloads import Download, Table
 from dashboard.i18n import formatter, mark, t
 from dashboard.pages.admin_frame import ADMINS, admin_page, asked, filters
 from dashboard.pages.frame import Page, title
+from dashboard.periods import midnight
 
 PATH = "/app/admin/audit"
 
@@ -44,17 +45,14 @@ class Filter:
     @property
     def parameters(self) -> dict[str, Any]:
         """For the query: the whole of the last day counts."""
+        zone = deps().settings.zone
         return {
             "who": self.who,
             "what": self.what,
             "whom": self.whom,
-            "since": _midnight(self.first) if self.first else None,
-            "until": _midnight(self.last + timedelta(days=1)) if self.last else None,
+            "since": midnight(self.first, zone) if self.first else None,
+            "until": midnight(self.last + timedelta(days=1), zone) if self.last else None,
         }
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=deps().settings.zone)
 
 
 def read_filter(parameters: Mapping[str, Any]) -> Filter:

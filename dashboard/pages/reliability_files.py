@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from dashboard import data, reliability
-from dashboard.csv_text import Cell, percent
+from dashboard.csv_text import Cell, hours, percent
 from dashboard.downloads import Download, Table
 from dashboard.i18n import t
 from dashboard.pages import reliability_figures as figures
@@ -56,14 +56,10 @@ def _group(view: View, one: Group) -> list[Cell]:
     seconds = one.seconds
     return [
         figures.group_name(one, view.level), len(one.lines), percent(one.tries.first_success),
-        _hours(seconds.in_service), _hours(seconds.down), _hours(seconds.excluded),
+        hours(seconds.in_service), hours(seconds.down), hours(seconds.excluded),
         percent(seconds.uptime), percent(seconds.uptime_without_exclusions),
         percent(seconds.connected), round(Decimal(one.lost), 3),
     ]  # fmt: skip
-
-
-def _hours(seconds: int) -> Decimal:
-    return round(Decimal(seconds) / 3600, 4)
 
 
 def _outages(asked: Asked) -> Table:
@@ -77,8 +73,8 @@ def _outages(asked: Asked) -> Table:
     header = [t("Start"), t("End"), t("Down") + ", h", t("Counted") + ", h", t("Site"),
               t("Station"), t("Evses"), t("Cause"), t("Lost sessions")]  # fmt: skip
     rows = [
-        [row["started_at"], row["ended_at"], _hours(row["seconds"]),
-         _hours(row["seconds"] - row["excluded"]), row["site"], outages.evses_words(row),
+        [row["started_at"], row["ended_at"], hours(row["seconds"]),
+         hours(row["seconds"] - row["excluded"]), row["site"], outages.evses_words(row),
          row["evses"], t(CAUSES[row["cause"]]), round(Decimal(row["lost"]), 3)] for row in found
     ]  # fmt: skip
     return Table(file_name(view, asked.period, "reliability-outages"), header, rows)

@@ -15,8 +15,8 @@ from dashboard.format import UNKNOWN
 from dashboard.i18n import formatter, mark, t, theme, tn
 from dashboard.pages.analysis import number_of
 from dashboard.pages.analysis_bar import csv_link, png_button
+from dashboard.pages.flag_words import flag_words
 from dashboard.pages.frame import named
-from dashboard.pages.sessions_words import flag_words
 from dashboard.session_story import READINGS, Story
 
 CHART: Any = CONFIG

@@ -15,7 +15,7 @@ from dashboard.format import UNKNOWN
 from dashboard.i18n import formatter, mark, t, tn
 from dashboard.pages import sessions_words as words
 from dashboard.pages.analysis_bar import bar, chip, file_name
-from dashboard.pages.flag_words import FLAGS
+from dashboard.pages.flag_words import FLAGS, flag_words
 from dashboard.pages.frame import Page, frame, live_stamp, named, title
 from dashboard.pages.ledger_words import CHANNELS
 from dashboard.pages.sessions_view import SORTS, STATES, SessionsView, place_of, place_words
@@ -324,7 +324,7 @@ def _lines(wanted: explorer.Wanted) -> Iterator[list[Cell]]:
             words.who_words(row),
             words.channel_words(row["channel"]),
             words.end_words(row),
-            ", ".join(words.flag_words(flag) for flag in row["flags"]),
+            ", ".join(flag_words(flag) for flag in row["flags"]),
         ]
 
 

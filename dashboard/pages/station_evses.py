@@ -1,11 +1,11 @@
 """The evses of a station as cards: state, facts, and the running session's curve."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from dash import dcc, html
 
-from dashboard import data, payment_search, periods
+from dashboard import data, payment_search
 from dashboard.components import Child, aria, empty_state, facts, glyph
 from dashboard.figures import CONFIG, Curve, session_curve
 from dashboard.i18n import formatter, t, theme
@@ -33,7 +33,7 @@ def cards(found: data.Station, now: datetime, tries: Tries) -> Child:
     if not found.evses:
         note = empty_state(t("No evse has reported yet"), t("They appear with the first message."))
         return html.Section(note, className="panel")
-    rows = data.read_energy_days(found.row["station_id"], midnight(now, 1 - DAYS))
+    rows = data.read_energy_days(found.row["station_id"], data.midnight(now, 1 - DAYS))
     paying = payment_search.running([evse["evse_key"] for evse in found.evses])
     busy: list[Child] = []
     idle: list[Child] = []
@@ -56,16 +56,10 @@ def arranged(busy: list[Child], idle: list[Child]) -> Child:
     return html.Div([*busy, column], className=f"evses beside-{len(busy)}")
 
 
-def midnight(at: datetime, days: int) -> datetime:
-    """The operator's midnight so many days after the one before an instant."""
-    zone = data.deps().settings.zone
-    return periods.midnight(at.astimezone(zone).date() + timedelta(days=days), zone)
-
-
 def days_of(evse_id: int, rows: list[data.Row], now: datetime) -> list[tuple[datetime, int]]:
     """The last days, oldest first, with the watt-hours of each; days without energy are 0."""
     known = {row["bucket"]: row["energy_wh"] for row in rows if row["evse_id"] == evse_id}
-    midnights = [midnight(now, day) for day in range(1 - DAYS, 1)]
+    midnights = [data.midnight(now, day) for day in range(1 - DAYS, 1)]
     return [(at, known.get(at, 0)) for at in midnights]
 
 

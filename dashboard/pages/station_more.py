@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from dash import Dash, Input, Output, State, dcc, html, no_update
 from flask_login import current_user
@@ -14,7 +14,7 @@ from flask_login import current_user
 from dashboard import commands, data, station_data, station_logs
 from dashboard.auth import require_role
 from dashboard.commands import Call
-from dashboard.components import Child, Column, empty_state, facts, glyph, link, table
+from dashboard.components import Child, Column, empty_state, facts, glyph, table
 from dashboard.data import Row, Station
 from dashboard.format import UNKNOWN
 from dashboard.i18n import formatter, mark, t, tn
@@ -253,10 +253,6 @@ PARTS: dict[str, tuple[str, Callable[[Station], Child]]] = {
     "certificates": (mark("Certificates"), _certificates),
     "logs": (mark("Log files"), _logs),
 }
-
-
-def part_link(station_id: str, part: str, words: str) -> Child:
-    return link(words, f"/app/station/{quote(station_id, safe='')}?more={part}")
 
 
 def register(staff: Dash) -> None:

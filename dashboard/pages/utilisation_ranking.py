@@ -5,7 +5,7 @@ from decimal import Decimal
 from dash import html
 
 from dashboard.components import Child, Column, empty_state, panel, segments, table
-from dashboard.csv_text import kwh, percent
+from dashboard.csv_text import hours, kwh, percent
 from dashboard.downloads import Table
 from dashboard.i18n import formatter, t
 from dashboard.pages.analysis import last_day, sessions_href
@@ -105,16 +105,12 @@ def ranking_table(view: View, mine: Part, before: Part | None) -> Table:
               t("Occupied before") + ", %", t("Charging") + ", h", t("Idle") + ", h",
               t("Energy, kWh"), t("kWh/evse-day")]  # fmt: skip
     rows = [
-        [group_name(one, view.level), len(one.lines), _hours(one.seconds.in_service),
+        [group_name(one, view.level), len(one.lines), hours(one.seconds.in_service),
          percent(one.seconds.occupancy), percent(known.get(one.evse[key])),
-         _hours(one.seconds.charging), _hours(one.seconds.idle), kwh(one.energy_wh),
+         hours(one.seconds.charging), hours(one.seconds.idle), kwh(one.energy_wh),
          _daily(one)] for one in ranked(view, mine)
     ]  # fmt: skip
     return Table(file_name(view, mine.period), header, rows)
-
-
-def _hours(seconds: int) -> Decimal:
-    return round(Decimal(seconds) / 3600, 4)
 
 
 def _daily(one: Group) -> Decimal | None:
