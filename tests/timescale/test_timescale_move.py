@@ -80,7 +80,8 @@ def test_a_plain_database_becomes_one_on_timescaledb(
         assert [line for line in prove(move) if not line.agrees] == []
         forgotten = "SELECT sum(energy_wh)::bigint FROM {} WHERE bucket < '2025-06-01'"
         for level in ("energy_15min", "energy_hour", "energy_day", "energy_month",
-                      "energy_fleet_15min", "energy_fleet_day"):  # fmt: skip
+                      "energy_fleet_15min", "energy_fleet_day", "energy_site_15min",
+                      "energy_site_day", "energy_site_load"):  # fmt: skip
             query = forgotten.format(level).encode()
             assert empty.execute(query).fetchone() == plain.execute(query).fetchone() != (None,)
         finish(empty)
