@@ -131,10 +131,3 @@ def shell(
     return html.Div(
         [skip, nav, html.Div([banner, top, main], className="main", id="main")], className="shell"
     )
-
-
-def stale_banner(clock: str) -> html.Div:
-    """Shown while the live feed is lost: of when the view is, and that nothing is lost."""
-    words = t("Stations keep working and nothing is lost. Commands are locked until it is live.")
-    title = t("View is from {time}, not live", time=clock)
-    return html.Div([title, html.Span(words)], className="banner", role="alert")

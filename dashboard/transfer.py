@@ -3,6 +3,12 @@
 Dash puts a version into the address of its scripts, and ?m= into that of our assets: such a file
 never changes and is asked for once. Public pages are small and stay as they are; so do pages with
 forms, as compression and secrets do not mix.
+
+Flask-Compress has one level for the whole application, so files would be packed as hastily as
+answers to callbacks; its cache is by address, which for callbacks is the same for everybody; and
+it packs in the worker's greenlet, where megabytes at level 9 hold up every live stream. Levels,
+cache, thread and the choice of paths would all be overridden: what is left of it is less than
+this module.
 """
 
 import gzip

@@ -28,7 +28,7 @@ from dashboard.components import (
     trio_tile,
 )
 from dashboard.i18n import configure, in_language
-from dashboard.shell import NavEntry, navigation, shell, stale_banner, top_bar
+from dashboard.shell import NavEntry, navigation, shell, top_bar
 
 ASSETS = Path(__file__).parents[1] / "assets"
 BOARD = NavEntry("board", "Operations", "Board", "/app/", "board")
@@ -113,7 +113,6 @@ def test_the_shell_has_landmarks_a_skip_link_and_switches_that_come_back() -> No
     for part in ('"Main"', '"Nav"', '"Header"', '"H1"', '"#page"', "theme=dark"):
         assert part in text
     assert "/choose?language=en&next=/app/station/A%3Fx%3D1" in text
-    assert "16:38" in drawn(stale_banner("16:38"))
 
 
 def test_masks_are_drawn_from_the_same_shapes_as_the_sprites() -> None:

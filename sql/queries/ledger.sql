@@ -122,12 +122,6 @@ FROM (
 ) e
 ORDER BY j.booked_at DESC, j.journal_id DESC, e.currency;
 
--- name: entries_of(journal_ids)
--- The lines of journals, with the accounts' names.
-SELECT e.journal_id, e.line, e.account, a.name, e.amount, e.currency, e.vat_rate
-FROM entry e JOIN account a USING (account)
-WHERE e.journal_id = ANY(:journal_ids::bigint[]) ORDER BY e.journal_id, e.line;
-
 -- name: balance_before(operator_id, account, currency, day)$
 -- What an account holds before a day: whole months, and the days of the month it is in.
 SELECT coalesce((

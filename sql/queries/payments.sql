@@ -203,10 +203,6 @@ WHERE outbox_id = :outbox_id AND finished_at IS NULL;
 UPDATE outbox SET error = :error, next_at = :next_at, claimed_until = NULL
 WHERE outbox_id = :outbox_id AND finished_at IS NULL;
 
--- name: next_call_at()$
--- When the next call is due.
-SELECT min(greatest(next_at, coalesce(claimed_until, next_at))) FROM outbox WHERE finished_at IS NULL;
-
 -- name: due_payments(at, count)
 -- Open payments that the sweep must look at.
 SELECT payment_id FROM payment
@@ -340,11 +336,6 @@ ON CONFLICT (dispute_id) DO UPDATE SET status = excluded.status,
     evidence_due_at = excluded.evidence_due_at,
     closed_at = CASE WHEN excluded.status IN ('won', 'lost') THEN coalesce(d.closed_at, :at::timestamptz) END
 WHERE d.status IS DISTINCT FROM excluded.status AND d.status NOT IN ('won', 'lost');
-
--- name: station_of_evse(evse_key)^
--- The station and site an evse belongs to.
-SELECT e.station_id, s.site_id FROM evse e JOIN station s USING (station_id)
-WHERE e.evse_key = :evse_key;
 
 -- name: has_card(driver_id)$
 -- Whether a driver has saved a card.

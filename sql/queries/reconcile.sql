@@ -65,10 +65,6 @@ FROM jsonb_to_recordset(:rows::jsonb) AS r (currency text, available bigint, pen
 ON CONFLICT (currency, read_at) DO UPDATE SET available = excluded.available,
     pending = excluded.pending;
 
--- name: known_net()
--- The sum of all balance transactions, per currency: what Stripe's balance must be.
-SELECT currency, sum(net)::bigint FROM balance_transaction GROUP BY currency;
-
 -- name: match_payments()!
 -- Whose money a balance transaction moved: by charge, refund or dispute, or what was booked on it.
 UPDATE balance_transaction b SET payment_id = m.payment_id
