@@ -6,7 +6,10 @@ One read of all evses serves the figures, the rankings and the sums, so that the
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from time import monotonic
 from typing import Any
+
+from flask import current_app
 
 from dashboard.data import Row, deps
 from dashboard.periods import Period, shifted, spans
@@ -24,6 +27,7 @@ from sql.queries import load_queries
 
 queries = load_queries("uptime")
 RATE_MONTHS = 3  # how far back an evse's own rate of sessions is looked at
+RATES_SECONDS = 900
 EVIDENCE = timedelta(minutes=15)  # around the beginning and the end of an outage
 
 
@@ -123,23 +127,44 @@ def known_since() -> datetime | None:
     return found
 
 
-def read_lines(scope: Scope, period: Period, today: date) -> list[Line]:
-    """Every evse that was in service within a period."""
+def read_lines(scope: Scope, period: Period, today: date, *, energy: bool = True) -> list[Line]:
+    """Every evse that was in service within a period; `energy`: with what it delivered."""
     of_rate = _of_rate(period)
     with deps().connection() as connection:
         rows = queries.evse_seconds(connection, **spans(period, today), **scope.keys)
         tries = _tries(connection, scope, period, today)
-        known, successes = rows, tries
-        if of_rate != period:
-            known = queries.evse_seconds(connection, **spans(of_rate, today), **scope.keys)
-            successes = _tries(connection, scope, of_rate, today)
-        energy = {
-            row["evse_key"]: row["energy_wh"]
-            for row in queries.energy(connection, **spans(period, today), **scope.stations)
-        }
-    usable = {row["evse_key"]: seconds_of(row).usable for row in known}
-    rate = rates(usable, {key: one.succeeded for key, one in successes.items()})
-    return [_line(row, tries, rate, energy) for row in rows]
+        delivered = _delivered(connection, scope, period, today) if energy else {}
+    rate = _rates(rows, tries) if of_rate == period else _kept_rates(scope, of_rate, today)
+    return [_line(row, tries, rate, delivered) for row in rows]
+
+
+def _delivered(connection: Any, scope: Scope, period: Period, today: date) -> dict[int, int]:
+    """Wh of each evse."""
+    rows = queries.energy(connection, **spans(period, today), **scope.stations)
+    return {row["evse_key"]: row["energy_wh"] for row in rows}
+
+
+def _rates(rows: Iterable[Row], tries: dict[int, Tries]) -> dict[int, float]:
+    usable = {row["evse_key"]: seconds_of(row).usable for row in rows}
+    return rates(usable, {key: one.succeeded for key, one in tries.items()})
+
+
+def _kept_rates(scope: Scope, months: Period, today: date) -> dict[int, float]:
+    """The rates of some months: an estimate that a quarter of an hour changes little."""
+    kept: dict[Any, tuple[float, dict[int, float]]]
+    kept = current_app.extensions.setdefault("kilowatch_rates", {})
+    key, now = (tuple(scope.station_ids or ()), months, today), monotonic()
+    if key not in kept or kept[key][0] < now - RATES_SECONDS:
+        for old in [one for one, (at, _) in kept.items() if at < now - RATES_SECONDS]:
+            kept.pop(old, None)
+        kept[key] = (now, _read_rates(scope, months, today))
+    return kept[key][1]
+
+
+def _read_rates(scope: Scope, months: Period, today: date) -> dict[int, float]:
+    with deps().connection() as connection:
+        rows = queries.evse_seconds(connection, **spans(months, today), **scope.keys)
+        return _rates(rows, _tries(connection, scope, months, today))
 
 
 def _of_rate(period: Period) -> Period:

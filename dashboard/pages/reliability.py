@@ -53,17 +53,17 @@ def _body(view: View, sites: list[data.Row], period: Period, now: datetime) -> l
     other = against and reliability.Other(
         reliability.read_scope(against.site, against.station), against.period
     )
-    lines = reliability.read_lines(scope, period, today)
+    lines = reliability.read_lines(scope, period, today, energy=False)
     builds = reliability.read_builds(scope, period, today)
     past = reliability.read_past(scope, period, today, other or None)
     tries = sum((build.tries for build in builds), Tries())
     left: list[Child]
     if view.show == "outages":
-        left = [outages.outages(view, _outages(view, scope, period, lines, outages.ALL), period)]
+        left = [outages.outages(view, _outages(view, scope, period, lines, outages.LISTED), period)]
     elif view.show == "attempts":
         build_id = int(view.build) if view.build else None
         left = [
-            outages.attempts(view, reliability.read_failed(scope, period, build_id, outages.ALL))
+            outages.attempts(view, reliability.read_failed(scope, period, build_id, outages.LISTED))
         ]
     else:
         left = _overview(view, scope, period, lines, builds, past)
@@ -74,7 +74,7 @@ def _body(view: View, sites: list[data.Row], period: Period, now: datetime) -> l
             html.Div(columns, className="cols reliability" + chosen)]  # fmt: skip
     if against and against.is_site and other and not view.show:
         names = (analysis.site_words(view.site, sites), analysis.against_words(against, sites))
-        held = reliability.read_lines(other.scope, other.period, today)
+        held = reliability.read_lines(other.scope, other.period, today, energy=False)
         body.insert(1, strip.compared(names, lines, held, (tries, past.tries), past))
     return body
 

@@ -18,6 +18,8 @@ from dashboard.periods import Period
 from dashboard.reliability import Group, Scope
 from dashboard.uptime import share
 
+MOST_ROWS = 1_000_000  # outages
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -63,12 +65,12 @@ def _group(view: View, one: Group) -> list[Cell]:
 
 
 def _outages(asked: Asked) -> Table:
-    """All of them, as many as the page's own list shows at most."""
+    """All of them, also those that the page leaves out."""
     view = asked.view
     lines = reliability.read_lines(asked.scope, asked.period, asked.today)
     found = reliability.read_outages(
         asked.scope, asked.period, lines, cause=view.cause or None, sort=view.sort or "lost",
-        at_most=outages.ALL,
+        at_most=MOST_ROWS,
     )  # fmt: skip
     header = [t("Start"), t("End"), t("Down") + ", h", t("Counted") + ", h", t("Site"),
               t("Station"), t("Evses"), t("Cause"), t("Lost sessions")]  # fmt: skip

@@ -25,7 +25,7 @@ from dashboard.pages.reliability_view import View
 from dashboard.pages.reliability_words import CAUSES, OUTCOMES, PLATFORM, REASONS, SHAPES, STAGES
 from dashboard.periods import Period
 
-SHOWN, ALL = 10, 500
+SHOWN, LISTED = 10, 200  # on the overview, in the list; files hold all
 SORTS = {"lost": mark("Lost sessions"), "length": mark("Length"), "time": mark("Newest")}
 
 

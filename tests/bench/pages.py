@@ -30,6 +30,9 @@ MORE = {
     "energy": ("?site={site}", "?range=12m"),
     "utilisation": ("?site={site}", "?range=12m"),
     "reliability": ("?site={site}", "?range=12m", "?range=12m&show=outages"),
+    "sessions": ("?site={site}", "?range=12m"),
+    "drivers": ("?site={site}", "?range=12m"),
+    "revenue": ("?site={site}", "?range=12m"),
     "ledger": ("?site={site}",),
 }
 

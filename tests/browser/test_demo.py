@@ -62,6 +62,7 @@ def free_evse(connection: Connection) -> int:
     return int(row[0])
 
 
+@pytest.mark.timeout(300)
 def test_the_two_minutes_that_convince(
     open_page: Any, web: Web, connection: Connection, panel: str
 ) -> None:
