@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from sql.database import Connection
 from tests.browser.web import Web, free_port
 from tests.web import ALICE, PASSWORD, add_user
 
+expect.set_options(timeout=20_000)  # a machine may be busy; what is right is there much sooner
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
