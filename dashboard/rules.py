@@ -10,6 +10,7 @@ from flask_login import current_user
 from psycopg.types.json import Jsonb
 
 from dashboard.data import Row, deps
+from dashboard.digits import whole
 from dashboard.i18n import mark
 from dashboard.incidents import NEWEST, SEVERITIES
 from dashboard.incidents import queries as incidents
@@ -179,8 +180,7 @@ def read_rule(form: dict[str, str]) -> Row:
 
 
 def _number(text: str) -> int | None:
-    kept = text.strip()
-    return int(kept) if kept.isascii() and kept.isdecimal() and len(kept) < 10 else None
+    return whole(text.strip())
 
 
 def switch_rule(rule_id: int) -> bool:

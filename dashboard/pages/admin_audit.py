@@ -12,6 +12,7 @@ from dash import dcc, html
 from dashboard import administration
 from dashboard.components import Child, Column, empty_state, link, panel, table
 from dashboard.data import Row, deps
+from dashboard.digits import BIGINT, whole
 from dashboard.downloads import Download, Table
 from dashboard.i18n import formatter, mark, t
 from dashboard.pages.admin_frame import ADMINS, admin_page, asked, filters
@@ -113,8 +114,8 @@ def read_cursor(text: str) -> tuple[datetime | None, int | None]:
         found = datetime.fromisoformat(at)
     except ValueError:
         return None, None
-    is_number = number.isascii() and number.isdecimal() and len(number) < 19
-    return (found, int(number)) if found.tzinfo and is_number else (None, None)
+    audit_id = whole(number, BIGINT)
+    return (None, None) if found.tzinfo is None or audit_id is None else (found, audit_id)
 
 
 def _filters(wanted: Filter) -> Child:

@@ -9,6 +9,7 @@ from flask_login import current_user
 
 from dashboard import administration
 from dashboard.components import Child, aria, glyph, link
+from dashboard.digits import whole
 from dashboard.i18n import formatter, mark, t
 from dashboard.pages.frame import frame, live_stamp, spacer
 
@@ -72,8 +73,7 @@ def asked(parameters: dict[str, Any], name: str, most: int = 100) -> str:
 
 def number(parameters: dict[str, Any], name: str) -> int | None:
     """A part of the address as a number that the database's integers hold."""
-    text = str(parameters.get(name) or "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+    return whole(parameters.get(name))
 
 
 def shaped(state: str, words: str) -> Child:

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from dashboard import data, ranges
+from dashboard.digits import digits
 from dashboard.i18n import formatter, mark, t
 from dashboard.periods import Period, midnight
 
@@ -145,8 +146,7 @@ def one_of(parameters: Mapping[str, Any], name: str, allowed: Any, usual: str = 
 
 def number_of(parameters: Mapping[str, Any], name: str) -> str:
     """Digits that the database's integers can hold, else nothing."""
-    wished = str(parameters.get(name) or "")
-    return wished if wished.isascii() and wished.isdecimal() and len(wished) < 10 else ""
+    return digits(parameters.get(name))
 
 
 def text_of(parameters: Mapping[str, Any], name: str, most: int = 64) -> str:

@@ -23,7 +23,7 @@ from dashboard.pages.analysis import (
     remarks,
     site_words,
 )
-from dashboard.pages.frame import named, spacer
+from dashboard.pages.frame import named, pick, spacer
 from dashboard.periods import Period
 
 
@@ -74,7 +74,7 @@ def _date_field(name: str, day: date, today: date) -> Child:
 def site_select(sites: list[data.Row]) -> Child:
     options = [html.Option(t("All sites"), value="")]
     options += [html.Option(row["name"], value=str(row["site_id"])) for row in sites]
-    return html.Select(options, id="view-site", className="ctl pick", **named(t("Site")))
+    return pick("view-site", t("Site"), options)
 
 
 def compare_select(view: View, period: Period, sites: list[data.Row]) -> Child:
@@ -86,8 +86,7 @@ def compare_select(view: View, period: Period, sites: list[data.Row]) -> Child:
         html.Option(t("against {what}", what=row["name"]), value=f"site:{row['site_id']}")
         for row in sites if str(row["site_id"]) != view.site
     ]  # fmt: skip
-    return html.Select(options, id="view-compare", className="ctl pick",
-                       **named(t("Compare with")))  # fmt: skip
+    return pick("view-compare", t("Compare with"), options)
 
 
 def station_chip(view: View) -> list[Child]:

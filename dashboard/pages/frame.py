@@ -1,7 +1,7 @@
 """What all staff pages share: who may open them, navigation, top bar, the live stamp, words."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -168,6 +168,11 @@ def spacer() -> html.Span:
 def named(label: str) -> dict[str, Any]:
     """What a screen reader calls an element that shows no heading of its own."""
     return {"aria-label": label}
+
+
+def pick(key: str, label: str, options: Sequence[Child], **more: Any) -> html.Select:
+    """A list that changes what the page shows; scripts keep it in step with the address."""
+    return html.Select(list(options), id=key, className="ctl pick", **more, **named(label))
 
 
 def may_command() -> bool:

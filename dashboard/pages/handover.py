@@ -20,6 +20,7 @@ from dashboard.components import (
     panel,
 )
 from dashboard.data import Row
+from dashboard.digits import BIGINT, whole
 from dashboard.i18n import formatter, mark, t, tn
 from dashboard.pages import incident_words as words
 from dashboard.pages.frame import (
@@ -151,8 +152,8 @@ def earlier() -> Child:
 
 def _given(number: str) -> list[Child]:
     """A handover as it was; later news of its incidents stand on their pages."""
-    is_number = number.isascii() and number.isdecimal() and len(number) < 19
-    row = shifts.read_handover(int(number)) if is_number else None
+    wanted = whole(number, BIGINT)
+    row = None if wanted is None else shifts.read_handover(wanted)
     if row is None:
         return [error_state(t("There is no such handover"), "", retry_href="/app/handover")]
     at, found = row["at"], [_revived(one) for one in row["incidents"]]

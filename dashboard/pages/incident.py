@@ -10,6 +10,7 @@ from dashboard import incidents as own
 from dashboard.auth import require_role
 from dashboard.components import Child, aria, avatar, badge, error_state, facts, glyph, link
 from dashboard.data import Row
+from dashboard.digits import BIGINT, whole
 from dashboard.format import UNKNOWN
 from dashboard.i18n import formatter, mark, t
 from dashboard.incidents import Incident
@@ -22,7 +23,8 @@ from dashboard.pages.incidents import ended_words
 def layout(incident_id: str = "", **parameters: Any) -> Child:
     """One that does not exist is named as such."""
     number = unquote(incident_id)
-    found = own.read_incident(int(number)) if is_number(number) else None
+    wanted = whole(number, BIGINT)
+    found = None if wanted is None else own.read_incident(wanted)
     if found is None:
         note = error_state(t("There is no incident {name}", name=number[:40]),
                            t("Look for it among open and past ones."),
@@ -33,10 +35,6 @@ def layout(incident_id: str = "", **parameters: Any) -> Child:
                         html.Span("/", className="faint"),
                         html.H1(t("Incident {n}", n=number))], className="heading")  # fmt: skip
     return frame("incidents", heading, body(found, alert), [spacer(), live_stamp()])
-
-
-def is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 def body(found: Incident, alert: str) -> list[Child]:

@@ -18,6 +18,7 @@ from dashboard.components import (
     table,
 )
 from dashboard.data import Row
+from dashboard.digits import BIGINT, whole
 from dashboard.i18n import formatter, mark, t
 from dashboard.pages import incident_rules_act as act
 from dashboard.pages.frame import Page, frame, live_stamp, may_command, spacer, title
@@ -35,9 +36,8 @@ UNITS = {"days": mark("days"), "pct": "%", "times": mark("times"), "wh": "Wh"}
 
 def layout(**parameters: Any) -> Child:
     """`receiver` or `rule`: the one that the form changes; `before`: older messages."""
-    before = str(parameters.get("before") or "")
-    is_place = before.isascii() and before.isdecimal() and len(before) < 19
-    found = rules.read_setup(int(before) if is_place else incidents.NEWEST)
+    before = whole(parameters.get("before"), BIGINT)
+    found = rules.read_setup(incidents.NEWEST if before is None else before)
     left = [rules_panel(found), deliveries(found.deliveries)]
     right = [receivers(found.receivers), thresholds(found.thresholds)]
     if may_command():

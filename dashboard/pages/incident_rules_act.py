@@ -9,6 +9,7 @@ from dashboard import incidents, rules
 from dashboard.auth import require_role
 from dashboard.components import Child, button, glyph, link
 from dashboard.data import Row
+from dashboard.digits import digits
 from dashboard.i18n import mark, t
 from dashboard.pages.frame import may_command
 from dashboard.pages.incident_words import kind_words, severity_words
@@ -218,7 +219,7 @@ def _register_thresholds(staff: Dash) -> None:
         if not clicks or not isinstance(ctx.triggered_id, dict):
             return no_update
         text = str(value or "").strip()
-        if text and not (text.isascii() and text.isdecimal() and len(text) < 10):
+        if text and not digits(text):
             return problem(t(WRONG["value"]))
         one = ctx.triggered_id
         try:

@@ -22,7 +22,7 @@ from dashboard.pages import (
     ledger_rows,
     ledger_trail,
 )
-from dashboard.pages.frame import Page, frame, live_stamp, named, spacer, title
+from dashboard.pages.frame import Page, frame, live_stamp, named, pick, spacer, title
 from dashboard.pages.ledger_view import View, number_of, read_view, scope_of, shifted
 from dashboard.pages.ledger_words import CHANNELS
 
@@ -95,7 +95,7 @@ def _controls(
 
 
 def _select(name: str, label: str, options: list[Child]) -> Child:
-    return html.Select(options, id=f"ledger-{name}", className="ctl pick", **named(label))
+    return pick(f"ledger-{name}", label, options)
 
 
 def _months(view: View, operator_id: int, today: date) -> Child:

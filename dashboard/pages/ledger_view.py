@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from dashboard import data
 from dashboard.books import Scope
+from dashboard.digits import digits
 from dashboard.pages.ledger_words import CHANNELS
 
 
@@ -38,8 +39,7 @@ def read_view(parameters: dict[str, Any], today: date) -> View:
 
 def number_of(text: Any) -> str:
     """Digits that the database's integers can hold, else nothing."""
-    written = str(text or "")
-    return written if written.isdecimal() and len(written) < 10 else ""
+    return digits(text)
 
 
 def _month(text: str) -> str:

@@ -18,7 +18,7 @@ from dashboard.i18n import mark, t
 from dashboard.pages import revenue_figures as figures
 from dashboard.pages.analysis import View, against_words, number_of, one_of
 from dashboard.pages.analysis_bar import bar, file_name
-from dashboard.pages.frame import Page, frame, live_stamp, named, spacer, title
+from dashboard.pages.frame import Page, frame, live_stamp, pick, spacer, title
 from dashboard.pages.ledger_words import CHANNELS
 from dashboard.pages.sessions_words import channel_words, major
 from dashboard.revenue import Money, Place, Sales
@@ -64,19 +64,12 @@ def _own() -> list[Child]:
     operators = books.operators()
     channels = [html.Option(t("All channels"), value="")]
     channels += [html.Option(t(text), value=code) for code, text in CHANNELS.items()]
-    pick = [
-        html.Select(channels, id="revenue-channel", className="ctl pick", **named(t("Channel")))
-    ]
+    lists: list[Child] = [pick("revenue-channel", t("Channel"), channels)]
     if len(operators) > 1:
         entities = [html.Option(t("All legal entities"), value="")]
         entities += [html.Option(row["name"], value=str(row["operator_id"])) for row in operators]
-        pick.insert(
-            0,
-            html.Select(
-                entities, id="revenue-operator", className="ctl pick", **named(t("Legal entity"))
-            ),
-        )
-    return pick
+        lists.insert(0, pick("revenue-operator", t("Legal entity"), entities))
+    return lists
 
 
 def _body(view: RevenueView, sites: list[data.Row], today: date) -> list[Child]:

@@ -23,6 +23,7 @@ from dashboard.components import (
     table,
 )
 from dashboard.data import Row
+from dashboard.digits import digits
 from dashboard.i18n import formatter, mark, t, tn
 from dashboard.pages.frame import Page, frame, live_stamp, spacer, title
 from dashboard.pages.reliability_words import STAGES
@@ -52,7 +53,7 @@ def read_view(parameters: dict[str, Any]) -> View:
     step, site = str(parameters.get("step") or ""), str(parameters.get("site") or "")
     return View(
         step if step in STEPS else "expected",
-        site if site.isascii() and site.isdecimal() and len(site) < 10 else "",
+        digits(site),
         str(parameters.get("after") or "").replace("\x00", "")[:48],
     )
 

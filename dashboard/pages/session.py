@@ -22,13 +22,14 @@ from dashboard.components import (
     link,
     panel,
 )
+from dashboard.digits import BIGINT, whole
 from dashboard.explorer import idle_seconds
 from dashboard.format import UNKNOWN
 from dashboard.i18n import formatter, mark, t
 from dashboard.pages import ledger_history, ledger_price, ledger_verdict, reliability_evidence
 from dashboard.pages import sessions_words as words
 from dashboard.pages.doubt_words import sentence
-from dashboard.pages.frame import Page, frame, live_stamp, may_command, spacer, title
+from dashboard.pages.frame import Page, frame, live_stamp, may_command, named, spacer, title
 from dashboard.pages.ledger_steps import steps
 from dashboard.pages.ledger_words import state_words
 from dashboard.pages.reliability_outages import result_words
@@ -40,8 +41,8 @@ from dashboard.session_story import Story
 def layout(session_id: str = "", **parameters: Any) -> Child:
     """The page of a session; a number that is none, or nobody's, is named as such."""
     now = datetime.now(UTC)
-    fine = session_id.isascii() and session_id.isdecimal() and len(session_id) < 19
-    story = session_story.read(int(session_id), now) if fine else None
+    number = whole(session_id, BIGINT)
+    story = None if number is None else session_story.read(number, now)
     if story is None:
         note = error_state(
             t("There is no session {name}", name=session_id[:60]),
@@ -102,7 +103,7 @@ def verdict(story: Story, now: datetime) -> Child:
     return html.Section(
         [html.Div(about, className="verdict-words"), _acts(story)],
         className="panel verdict",
-        **words.labelled(t("What became of it")),
+        **named(t("What became of it")),
     )
 
 

@@ -9,6 +9,7 @@ from dash import dcc, html
 from dashboard import data, explorer
 from dashboard.components import Child, Column, empty_state, glyph, link, panel, segments, table
 from dashboard.csv_text import Cell, kwh
+from dashboard.digits import BIGINT, whole
 from dashboard.downloads import Download, Table
 from dashboard.explorer import Found, Sums
 from dashboard.format import UNKNOWN
@@ -16,7 +17,7 @@ from dashboard.i18n import formatter, mark, t, tn
 from dashboard.pages import sessions_words as words
 from dashboard.pages.analysis_bar import bar, chip, file_name
 from dashboard.pages.flag_words import FLAGS, flag_words
-from dashboard.pages.frame import Page, frame, live_stamp, named, title
+from dashboard.pages.frame import Page, frame, live_stamp, named, pick, title
 from dashboard.pages.ledger_words import CHANNELS
 from dashboard.pages.sessions_view import SORTS, STATES, SessionsView, place_of, place_words
 from dashboard.periods import Period
@@ -105,7 +106,7 @@ def _field(view: SessionsView, name: str, label: str, hint: str) -> Child:
 
 def _select(name: str, label: str, choices: Sequence[tuple[str, str]]) -> Child:
     options = [html.Option(t(text), value=value) for value, text in choices]
-    return html.Select(options, id=f"sift-{name}", name=name, className="ctl pick", **named(label))
+    return pick(f"sift-{name}", label, options, name=name)
 
 
 def _chips(view: SessionsView) -> list[Child]:
@@ -134,12 +135,10 @@ def _evse_words(view: SessionsView, key: str) -> str:
 
 def _direct(view: SessionsView) -> list[Child]:
     """A session's number leads to the session, whatever the period."""
-    number = view.q.removeprefix("#")
-    if not (number.isascii() and number.isdecimal() and len(number) < 19):
+    number = whole(view.q.removeprefix("#"), BIGINT)
+    if number is None or not explorer.exists(number):
         return []
-    if not explorer.exists(int(number)):
-        return []
-    return [html.P(link(t("Session {n}", n=number), words.href(int(number)), "search", kind=""))]
+    return [html.P(link(t("Session {n}", n=number), words.href(number), "search", kind=""))]
 
 
 # -- rows -------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from babel.numbers import get_currency_precision
 from dash import html
@@ -115,7 +114,3 @@ def sums_words(amounts: dict[str, int]) -> str:
 def major(minor: int, currency: str) -> Decimal:
     """An amount for files: exact, in the currency's main unit."""
     return Decimal(minor).scaleb(-int(get_currency_precision(currency)))
-
-
-def labelled(words: str) -> dict[str, Any]:
-    return {"aria-label": words}
