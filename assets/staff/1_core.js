@@ -130,6 +130,30 @@ window.kilowatch = window.kilowatch || {};
   }
   new MutationObserver(look).observe(document.documentElement, { childList: true, subtree: true });
 
+  /* Fields of Dash get the browser's own picker of days or instants; `step` in seconds. */
+  kw.picker = (ids, type, step) => ids.forEach((id) => kw.mount(id, (field) => {
+    const input = field.matches("input") ? field : field.querySelector("input");
+    if (!input) return;
+    input.type = type;
+    if (step) input.step = step;
+  }));
+
+  /* To this address with one part changed; `drop` names the parts that belong to what was shown before. */
+  kw.ask = function (name, value, drop = []) {
+    const address = new URL(location.href);
+    drop.forEach((key) => address.searchParams.delete(key));
+    if (value) address.searchParams.set(name, value);
+    else address.searchParams.delete(name);
+    kw.go(address.pathname + address.search);
+  };
+
+  /* A list that shows and changes one part of the address; of a part that is not in it the first choice shows. */
+  kw.follow = (id, name, drop) => kw.mount(id, (select) => {
+    select.value = new URLSearchParams(location.search).get(name) || "";
+    if (select.selectedIndex < 0) select.selectedIndex = 0;
+    select.addEventListener("change", () => kw.ask(name, select.value, drop));
+  });
+
   /* Subscribe to and tell news between the live modules. */
   const listeners = {};
   kw.on = (name, listener) => (listeners[name] ||= []).push(listener);

@@ -32,24 +32,12 @@
       }
     });
     first?.focus();
-    document.querySelectorAll(".admin-form .choice").forEach((group) => {
-      const list = group.querySelector(".dash-options-list");
-      if (!list || list.getAttribute("role") === "group") return;
-      list.setAttribute("role", "group");
-      list.setAttribute("aria-label", group.title);
-      list.querySelectorAll("[role=option]").forEach((option) => (option.removeAttribute("role"), option.removeAttribute("aria-selected")));
-    });
   }
   new MutationObserver(() => {
     if (!due && document.querySelector(".admin-form")) due = requestAnimationFrame(mend);
   }).observe(document.documentElement, { childList: true, subtree: true, characterData: true });
 
-  for (const id of ["audit-from", "audit-until"]) {
-    kw.mount(id, (field) => {
-      const input = field.matches("input") ? field : field.querySelector("input");
-      if (input) input.type = "date";
-    });
-  }
+  kw.picker(["audit-from", "audit-until"], "date");
 
   /* The file: an input that Dash has no element for. */
   kw.mount("import-file-place", (place) => {

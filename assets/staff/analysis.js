@@ -10,26 +10,11 @@
     [...address.searchParams].forEach(([key, value]) => value === "" && address.searchParams.delete(key));
     kw.go(address.pathname + address.search);
   }
-  const asked = (name) => new URLSearchParams(location.search).get(name) || "";
   const evidence = ["outage", "attempt", "exclude", "cell"];
 
-  /* A list whose value is the address's; a choice that is not in it shows the first one. */
-  function follow(id, name, drop) {
-    kw.mount(id, (select) => {
-      select.value = asked(name);
-      if (select.selectedIndex < 0) select.selectedIndex = 0;
-      select.addEventListener("change", () => go((search) => search.set(name, select.value), drop));
-    });
-  }
-  follow("view-site", "site", down);
-  follow("view-compare", "compare", evidence);
-
-  for (const name of ["from", "until"]) {
-    kw.mount("view-" + name, (field) => {
-      const input = field.matches("input") ? field : field.querySelector("input");
-      if (input) input.type = "date";
-    });
-  }
+  kw.follow("view-site", "site", down);
+  kw.follow("view-compare", "compare", evidence);
+  kw.picker(["view-from", "view-until"], "date");
   kw.mount("view-dates", (form) => {
     form.addEventListener("submit", (event) => {
       event.preventDefault();

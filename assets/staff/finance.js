@@ -7,18 +7,7 @@
 
   /* Filters: a select changes one part of the address; the trail that is open belongs to the old one. */
   for (const name of ["month", "operator", "site", "channel"]) {
-    kw.mount("ledger-" + name, (select) => {
-      const wished = new URLSearchParams(location.search).get(name) || "";
-      select.value = wished || select.options[0]?.value || "";
-      select.addEventListener("change", () => {
-        const address = new URL(location.href);
-        ["payment", "session"].forEach((key) => address.searchParams.delete(key));
-        if (select.value) address.searchParams.set(name, select.value);
-        else address.searchParams.delete(name);
-        if (name === "operator") address.searchParams.delete("site");
-        kw.go(address.pathname + address.search);
-      });
-    });
+    kw.follow("ledger-" + name, name, name === "operator" ? ["payment", "session", "site"] : ["payment", "session"]);
   }
 
   /* A row's link opens its trail here instead of leaving the page; the address follows, so that it can be shared. */

@@ -213,13 +213,7 @@
   }
 
   /* Choices stand in the address: a select or a field named after its parameter. */
-  function choose(name, value) {
-    const address = new URL(location.href);
-    address.searchParams.delete("before");
-    if (value) address.searchParams.set(name, value);
-    else address.searchParams.delete(name);
-    kw.go(address.pathname + address.search);
-  }
+  const choose = (name, value) => kw.ask(name, value, ["before"]);
   document.addEventListener("change", (event) => {
     if (event.target.matches?.("select[data-asks]")) choose(event.target.dataset.asks, event.target.value);
   });
@@ -244,14 +238,7 @@
   const show = (select, id) => [...select.options].some((option) => option.value === sent(id)) && (select.value = sent(id));
   kw.mount("plan-pick", (select) => requestAnimationFrame(() => show(select, "plan-what")));
   kw.mount("rules", () => requestAnimationFrame(() => document.querySelectorAll("select[data-picks]").forEach((select) => show(select, select.dataset.picks))));
-  for (const [id, type] of [["plan-from", "datetime-local"], ["plan-until", "datetime-local"]]) {
-    kw.mount(id, (field) => {
-      const input = field.matches("input") ? field : field.querySelector("input");
-      if (!input) return;
-      input.type = type;
-      input.step = "60";
-    });
-  }
+  kw.picker(["plan-from", "plan-until"], "datetime-local", "60");
   kw.mount("handover-print", (button) => button.addEventListener("click", () => window.print()));
   // what was changed shows in the lists: the page is asked for anew, once it has been read that it worked
   new MutationObserver(() => {

@@ -52,14 +52,7 @@
     if ([...select.options].some((option) => option.value === what)) select.value = what;
     select.addEventListener("change", send);
   });
-  for (const id of ["exclude-from", "exclude-until"]) {
-    kw.mount(id, (field) => {
-      const input = field.matches("input") ? field : field.querySelector("input");
-      if (!input) return;
-      input.type = "datetime-local";
-      input.step = "1";
-    });
-  }
+  kw.picker(["exclude-from", "exclude-until"], "datetime-local", "1");
   new MutationObserver(() => {
     const told = document.querySelector("[data-again]:not([data-heard])");
     if (!told) return;

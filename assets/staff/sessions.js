@@ -21,16 +21,6 @@
   });
 
   /* Revenue's lists of channels and legal entities. */
-  for (const name of ["channel", "operator"]) {
-    kw.mount("revenue-" + name, (select) => {
-      select.value = new URLSearchParams(location.search).get(name) || "";
-      if (select.selectedIndex < 0) select.selectedIndex = 0;
-      select.addEventListener("change", () => {
-        const address = new URL(location.href);
-        if (select.value) address.searchParams.set(name, select.value);
-        else address.searchParams.delete(name);
-        kw.go(address.pathname + address.search);
-      });
-    });
-  }
+  kw.follow("revenue-channel", "channel");
+  kw.follow("revenue-operator", "operator");
 })(window.kilowatch);
