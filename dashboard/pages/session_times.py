@@ -9,8 +9,8 @@ from dashboard.components import Child, empty_state, glyph, panel
 from dashboard.i18n import formatter, mark, t
 from dashboard.messages import ANSWERS, STOPS
 from dashboard.pages.ledger_words import known
-from dashboard.pages.sessions_words import token_words
 from dashboard.pages.station_past import CHARGING_STATES, state_of
+from dashboard.pages.station_words import token_words
 from dashboard.session_story import Story
 from dashboard.states import fault_words, state_word
 

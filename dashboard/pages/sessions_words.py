@@ -5,7 +5,6 @@ from decimal import Decimal
 
 from babel.numbers import get_currency_precision
 from dash import html
-from flask_login import current_user
 
 from dashboard.components import Child, glyph
 from dashboard.data import Row
@@ -15,22 +14,10 @@ from dashboard.i18n import formatter, mark, t
 from dashboard.messages import STOPS
 from dashboard.pages.flag_words import flag_words
 from dashboard.pages.ledger_words import CHANNELS, known
+from dashboard.pages.station_words import token_words
 
-SEEING = ("operator",)  # who helps drivers sees whole tokens; and admins
-SHOWN_DIGITS = 4
 NO_PAYMENT = mark("Without payment here")
 LEAST_WH = 100
-
-
-def token_words(id_token: str | None) -> str:
-    """A token as the reader's role may see it: whole, or its last four characters."""
-    if not id_token:
-        return UNKNOWN
-    if current_user.has_role(*SEEING):
-        return id_token
-    return (
-        "\u2022\u2022\u2022\u2022" + id_token[-SHOWN_DIGITS:] if len(id_token) > 6 else "\u2022" * 4
-    )
 
 
 def who_words(row: Row) -> str:

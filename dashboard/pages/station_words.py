@@ -11,6 +11,11 @@ def identity(id_token: str | None, card_last4: str | None = None) -> str:
     """Who it was: a card by its last four, a token whole only for those who help drivers."""
     if card_last4:
         return f"{t('Card')} \u2022\u2022\u2022\u2022 {card_last4}"
+    return token_words(id_token)
+
+
+def token_words(id_token: str | None) -> str:
+    """A token as the reader's role may see it: whole, or its last four characters."""
     if not id_token:
         return UNKNOWN
     if current_user.has_role(*COMMANDING):
