@@ -31,6 +31,7 @@ SCREENS = {
     "wall": "/app/wall",
     "handover": "/app/handover",
     "rollout": "/app/rollout",
+    "maintenance": "/app/maintenance",
     "search": "/app/search?q=OD",
     "utilisation": "/app/utilisation",
     "energy": "/app/energy",
@@ -44,12 +45,17 @@ SCREENS = {
     "receipts": "/app/receipts",
     "tariffs": "/app/tariffs",
     "admin": "/app/admin",
+    "admin-stations": "/app/admin/stations",
+    "admin-users": "/app/admin/users",
+    "admin-audit": "/app/admin/audit",
+    "help": "/app/help/numbers",
 }  # of staff; after >> the link on that page that leads there
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
 SETTLE_MS = 2500
 IMAGES = ROOT / "docs" / "images"
-README = ("board", "station", "energy", "ledger", "reliability", "utilisation", "incidents")
+README = ("board", "station", "energy", "ledger", "reliability", "utilisation", "incidents",
+          "session")  # fmt: skip
 SIDES = (("en", "dark"), ("sv", "light"))
 DOCUMENT = """# Every screen
 
