@@ -207,11 +207,14 @@ TESTS: dict[str, Test] = {
     "overlaps": _overlaps,
 }
 REASONS = tuple(TESTS)
-# Flags that the metering explains: nothing wrong is counted, the page says them all the same.
+# Flags that the metering explains, and what the id token was at the beginning: nothing wrong is
+# counted, the page says them all the same.
 HARMLESS = frozenset({
     "register_reset", "register_rolled_over", "power_implausible", "stop_lost", "stop_late",
     "ghost", "value_unreadable", "unit_unknown", "clock_skew", "clock_implausible",
     "clock_unreadable", "transaction_unknown", "imported", "time_ambiguous", "time_nonexistent",
+    "offline", "token_blocked", "token_expired", "token_invalid", "token_unknown",
+    "token_concurrenttx",
 })  # fmt: skip
 # flags whose doubt needs the session's registers
 REGISTER_FLAGS = frozenset({"register_decreased", "register_jumped"})

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.pages.station_past import FLAGS
+from dashboard.pages.flag_words import FLAGS
 from ingest import metering, registers
 from sql import doubts
 from sql.doubts import (

@@ -96,6 +96,13 @@
   function light() {
     if (kept) return;
     const root = document.documentElement, undo = kept = [];
+    // plotly leaves a chart alone whose layout has a size: it would draw it anew for every change of the page's
+    document.querySelectorAll(".js-plotly-plot").forEach((graph) => {
+      if (!graph.layout || graph.layout.width || graph.layout.height) return;
+      graph.layout.width = graph._fullLayout.width;
+      graph.layout.height = graph._fullLayout.height;
+      undo.push(() => { delete graph.layout.width; delete graph.layout.height; });
+    });
     document.querySelectorAll(".js-plotly-plot .main-svg").forEach((svg) => {
       if (svg.hasAttribute("viewBox")) return;
       svg.setAttribute("viewBox", `0 0 ${svg.getAttribute("width")} ${svg.getAttribute("height")}`);
