@@ -37,7 +37,7 @@ SCREENS = {
     "energy": "/app/energy",
     "reliability": "/app/reliability",
     "sessions": "/app/sessions",
-    "session": "/app/sessions >> a[href^='/app/session/']",
+    "session": "/app/sessions?state=ended >> a[href^='/app/session/']",
     "drivers": "/app/drivers",
     "revenue": "/app/revenue",
     "ledger": "/app/ledger",
