@@ -2,7 +2,7 @@
 people, a worker that dies at the worst moments, answers that get lost, webhooks that come twice,
 late, in disorder or never. Whatever happens, the invariants hold; in the end everything rests.
 
-`make test` plays a few hundred; PAYMENT_HISTORIES=10000 plays the nightly form.
+`make test` plays a hundred and twenty; PAYMENT_HISTORIES=10000 plays the nightly form.
 """
 
 import os
@@ -31,7 +31,7 @@ from billing.payments import advance
 from billing.webhooks import keep, process, read
 from sql.database import connect
 
-HISTORIES = int(os.environ.get("PAYMENT_HISTORIES", "200"))
+HISTORIES = int(os.environ.get("PAYMENT_HISTORIES", "120"))
 LOTS = 4  # so that they can be played side by side
 WELL_KNOWN = {"charging", "settled", "released", "expired"}
 CARDS = ("4242424242424242", "4000000000000002")
