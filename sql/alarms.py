@@ -26,7 +26,7 @@ TITLES: dict[str, Pair] = {
     "stuck_preparing": ("Inkopplad, inte startad", "Plugged in, not started"),
     "ghost_session": ("Laddning slutade utan besked", "A session ended without a word"),
     "clock_off": ("Klockan går fel", "The clock is off"),
-    "token_guessing": ("Någon provar id-brickor", "Someone is guessing id tokens"),
+    "token_guessing": ("Någon gissar taggar", "Someone is guessing id tokens"),
     "rejected_connections": ("Anslutningar avvisas", "Connections are being rejected"),
     "payment_stuck": ("En betalning har fastnat", "A payment is stuck"),
     "job_failed": ("Återkommande arbete misslyckas", "Recurring work fails"),
